@@ -13,8 +13,15 @@ class Refused(Exception):
     about objects the person cannot see; `details` are plain values (term, place in the text).
     """
 
-    def __init__(self, code: str, reason: str, **details: Any) -> None:
-        super().__init__(reason)
+    def __init__(self, code: str, reason: object, **details: Any) -> None:
+        super().__init__(code)
         self.code = code
-        self.reason = reason
+        self._reason = reason  # text, or a lazy translation
         self.details: Mapping[str, Any] = details
+
+    @property
+    def reason(self) -> str:
+        return str(self._reason)
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.reason}"

@@ -1,0 +1,134 @@
+"""Every fact the log can hold: the words first. An event type names the object's kind and what happened to it.
+
+`PAYLOAD` lists the keys each type may carry in `x`; the recorder refuses others. No free text and no personal
+data goes into an entry: reasons in words stay in the business row, the entry holds codes, ids and digests.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from django.utils.translation import gettext_lazy as _
+from django_stubs_ext import StrOrPromise
+
+
+class Event(StrEnum):
+    LOG_INIT = "log.init"
+    REFUSED = "refused"
+    EXPORTED = "log.exported"
+
+    LOGIN = "account.login"
+    LOGIN_FAILED = "account.login_failed"
+    TOKEN_ISSUED = "account.token_issued"  # noqa: S105
+    KEY_CREATED = "organization.key_created"
+
+    DATASET_CREATED = "dataset.created"
+    DATASET_CHANGED = "dataset.changed"
+    DATASET_LISTED = "dataset.listed"
+    DATASET_WITHDRAWN = "dataset.withdrawn"
+    DATASET_SHOWN_TO = "dataset.shown_to"
+    DATASET_HIDDEN_FROM = "dataset.hidden_from"
+
+    VERSION_UPLOADED = "version.uploaded"
+    VERSION_CHECKING = "version.checking"
+    VERSION_CHECKED = "version.checked"
+    VERSION_SCHEMA_SET = "version.schema_set"
+    VERSION_BUILDING = "version.building"
+    VERSION_PUBLISHED = "version.published"
+    VERSION_REJECTED = "version.rejected"
+    VERSION_FAILED = "version.failed"
+
+    REQUEST_FILED = "request.filed"
+    REQUEST_DECIDED = "request.decided"
+    REQUEST_GRANTED = "request.granted"
+    REQUEST_DECLINED = "request.declined"
+    REQUEST_WITHDRAWN = "request.withdrawn"
+
+    CONTRACT_DRAFTED = "contract.drafted"
+    CONTRACT_SIGNED = "contract.signed"
+    CONTRACT_ACTIVATED = "contract.activated"
+    CONTRACT_SUSPENDED = "contract.suspended"
+    CONTRACT_RESUMED = "contract.resumed"
+    CONTRACT_TERMINATED = "contract.terminated"
+    CONTRACT_EXPIRED = "contract.expired"
+
+    RUN_QUEUED = "run.queued"
+    RUN_STARTED = "run.started"
+    RUN_REQUEUED = "run.requeued"
+    RUN_RELEASED = "run.released"
+    RUN_FAILED = "run.failed"
+    RUN_CANCELLED = "run.cancelled"
+    RELEASE_DOWNLOADED = "release.downloaded"
+
+
+PAYLOAD: dict[Event, frozenset[str]] = {
+    Event.LOG_INIT: frozenset({"origin", "profile"}),
+    Event.REFUSED: frozenset({"what", "code"}),
+    Event.EXPORTED: frozenset({"entries", "head"}),
+    Event.LOGIN_FAILED: frozenset({"name_digest"}),
+    Event.KEY_CREATED: frozenset({"key", "algorithm", "public"}),
+    Event.DATASET_CHANGED: frozenset({"fields"}),
+    Event.DATASET_SHOWN_TO: frozenset({"organization"}),
+    Event.DATASET_HIDDEN_FROM: frozenset({"organization"}),
+    Event.VERSION_UPLOADED: frozenset({"dataset", "number", "source", "sha256"}),
+    Event.VERSION_CHECKED: frozenset({"rows", "bad_rows"}),
+    Event.VERSION_SCHEMA_SET: frozenset({"schema"}),
+    Event.VERSION_BUILDING: frozenset({"on_bad_rows"}),
+    Event.VERSION_PUBLISHED: frozenset({"dataset", "number", "rows", "dropped_rows", "sha256", "sm3", "schema"}),
+    Event.VERSION_FAILED: frozenset({"code"}),
+    Event.REQUEST_FILED: frozenset({"datasets", "purpose"}),
+    Event.REQUEST_DECIDED: frozenset({"part", "outcome"}),
+    Event.CONTRACT_DRAFTED: frozenset({"request", "digest"}),
+    Event.CONTRACT_SIGNED: frozenset({"digest", "key", "signature", "part"}),
+    Event.CONTRACT_ACTIVATED: frozenset({"digest"}),
+    Event.RUN_QUEUED: frozenset({"contract", "policy", "query", "extracts", "attempt"}),
+    Event.RUN_STARTED: frozenset({"attempt"}),
+    Event.RUN_REQUEUED: frozenset({"attempt", "code"}),
+    Event.RUN_RELEASED: frozenset({"release", "result", "receipt", "contract"}),
+    Event.RUN_FAILED: frozenset({"code"}),
+    Event.RUN_CANCELLED: frozenset({"code"}),
+    Event.RELEASE_DOWNLOADED: frozenset({"format", "contract"}),
+}
+
+TEXT: dict[Event, StrOrPromise] = {
+    Event.LOG_INIT: _("Log opened"),
+    Event.REFUSED: _("Refused"),
+    Event.EXPORTED: _("Log exported"),
+    Event.LOGIN: _("Logged in"),
+    Event.LOGIN_FAILED: _("Log-in failed"),
+    Event.TOKEN_ISSUED: _("API token issued"),
+    Event.KEY_CREATED: _("Signing key created"),
+    Event.DATASET_CREATED: _("Dataset described"),
+    Event.DATASET_CHANGED: _("Dataset description changed"),
+    Event.DATASET_LISTED: _("Dataset listed in the catalog"),
+    Event.DATASET_WITHDRAWN: _("Dataset withdrawn"),
+    Event.DATASET_SHOWN_TO: _("Dataset shown to an organization"),
+    Event.DATASET_HIDDEN_FROM: _("Dataset hidden from an organization"),
+    Event.VERSION_UPLOADED: _("Version handed in"),
+    Event.VERSION_CHECKING: _("Version being checked"),
+    Event.VERSION_CHECKED: _("Version checked"),
+    Event.VERSION_SCHEMA_SET: _("Schema set"),
+    Event.VERSION_BUILDING: _("Extract being built"),
+    Event.VERSION_PUBLISHED: _("Version published"),
+    Event.VERSION_REJECTED: _("Version rejected"),
+    Event.VERSION_FAILED: _("Version failed"),
+    Event.REQUEST_FILED: _("Request filed"),
+    Event.REQUEST_DECIDED: _("Request decided in part"),
+    Event.REQUEST_GRANTED: _("Request granted"),
+    Event.REQUEST_DECLINED: _("Request declined"),
+    Event.REQUEST_WITHDRAWN: _("Request withdrawn"),
+    Event.CONTRACT_DRAFTED: _("Contract drawn up"),
+    Event.CONTRACT_SIGNED: _("Contract signed"),
+    Event.CONTRACT_ACTIVATED: _("Contract in force"),
+    Event.CONTRACT_SUSPENDED: _("Contract suspended"),
+    Event.CONTRACT_RESUMED: _("Contract resumed"),
+    Event.CONTRACT_TERMINATED: _("Contract terminated"),
+    Event.CONTRACT_EXPIRED: _("Contract expired"),
+    Event.RUN_QUEUED: _("Computation submitted"),
+    Event.RUN_STARTED: _("Run started"),
+    Event.RUN_REQUEUED: _("Run taken up again"),
+    Event.RUN_RELEASED: _("Result released"),
+    Event.RUN_FAILED: _("Run failed"),
+    Event.RUN_CANCELLED: _("Run cancelled"),
+    Event.RELEASE_DOWNLOADED: _("Result downloaded"),
+}

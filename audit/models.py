@@ -1,0 +1,69 @@
+"""The outbox and the chain. The database itself forbids forks, gaps, edits and deletions (see migration 0002)."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from django_stubs_ext import StrOrPromise
+
+from audit.events import TEXT, Event
+
+
+class OutboxRow(models.Model):
+    """An entry that is committed and not yet chained. Written by `audit_emit` only, removed by the sealer only."""
+
+    event_id = models.UUIDField(unique=True)
+    body = models.BinaryField()
+    written = models.DateTimeField(db_default=models.functions.Now())
+
+    class Meta:
+        db_table = "audit_outbox"
+
+    def __str__(self) -> str:
+        return str(self.event_id)
+
+
+class Entry(models.Model):
+    """One sealed entry. `body` holds the hashed bytes; the other columns are copies of it for searching."""
+
+    seq = models.BigIntegerField(primary_key=True)
+    prev = models.BinaryField(max_length=32)
+    leaf = models.BinaryField(max_length=32)
+    body = models.BinaryField()
+    event_id = models.UUIDField(unique=True)
+    act = models.CharField(_("event"), max_length=40, db_index=True)
+    actor = models.CharField(_("actor"), max_length=40, db_index=True)
+    org = models.CharField(_("organization"), max_length=40, db_index=True)
+    obj = models.CharField(_("object"), max_length=80, db_index=True)
+    at = models.DateTimeField(_("time"))
+
+    class Meta:
+        db_table = "audit_entry"
+        ordering = ["-seq"]
+        verbose_name = _("log entry")
+        verbose_name_plural = _("log entries")
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.act}"
+
+    @cached_property
+    def fields(self) -> dict[str, Any]:
+        parsed: dict[str, Any] = json.loads(bytes(self.body))
+        return parsed
+
+    @property
+    def text(self) -> StrOrPromise:
+        return TEXT[Event(self.act)] if self.act in Event else self.act
+
+    @property
+    def leaf_hex(self) -> str:
+        return bytes(self.leaf).hex()
+
+    @staticmethod
+    def moment(fields: dict[str, Any]) -> datetime:
+        return datetime.fromtimestamp(fields["t"] / 1_000_000, tz=UTC)

@@ -1,0 +1,21 @@
+"""The test run: fixed keys, fast hashing, broker in memory. Services are started by `dataspace test`."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+os.environ.setdefault("DATASPACE_SECRET_KEY", "test-only-" + "x" * 50)
+os.environ.setdefault("DATASPACE_KEY_ENCRYPTION_KEY", "dGVzdC1vbmx5LXRlc3Qtb25seS10ZXN0LW9ubHktMTI=")
+os.environ.setdefault("DATASPACE_SPACE_KEY", "5e" * 32)
+os.environ.setdefault("DATABASE_URL", "postgresql://postgres@localhost/dataspace")
+os.environ.setdefault("DATASPACE_DATA_DIR", tempfile.mkdtemp(prefix="dataspace-test-"))
+
+from dataspace.settings.base import *  # noqa: E402, F403
+
+CELERY_BROKER_URL = "memory://"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # noqa: S105
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
