@@ -1,7 +1,7 @@
 """The typed terms of a usage contract. Pure; no Django.
 
 What stands here is what the parties sign and what the machine enforces: nothing is enforced that is not
-a term, and no term is signed that nothing enforces. `odrl.py` writes the terms as ODRL JSON and reads them back.
+a term, and no term is signed that nothing enforces. `odrl.py` writes the terms as ODRL JSON and reads them.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class DatasetTerm:
 
     @property
     def unit(self) -> ColumnTerm | None:
-        """The privacy unit; None where each row stands for itself (attested: about no person or enterprise)."""
+        """The privacy unit; None where each row stands for itself (attested: no person or enterprise)."""
         return next((c for c in self.columns if c.role is ColumnRole.UNIT), None)
 
     def column(self, name: str) -> ColumnTerm | None:

@@ -1,0 +1,131 @@
+"""From what was asked and decided to the terms of a contract: columns by their kind, limits by grade and decision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import fields, replace
+from datetime import datetime, timedelta
+from itertools import combinations
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from audit.refusals import Refused
+from catalog.models import Dataset
+from catalog.schema import Column, ColumnKind, ColumnType, Schema
+from contracts.models import AccessRequest
+from contracts.policy.strictest import check_grade, defaults_for, strictest
+from contracts.policy.terms import (
+    Aggregate,
+    ColumnRole,
+    ColumnTerm,
+    DatasetTerm,
+    DisclosureTerms,
+    JoinTerm,
+    Terms,
+)
+
+RETENTION_DAYS = 365
+_NUMBERS = (ColumnType.INTEGER, ColumnType.DECIMAL)
+_GROUPABLE = (ColumnKind.DIMENSION, ColumnKind.QUASI_IDENTIFIER)
+
+
+def offered_role(column: Column) -> ColumnRole | None:
+    """In which role a contract can offer a column; None if it cannot (identifiers, dimensions without a domain)."""
+    if column.kind is ColumnKind.PRIVACY_UNIT:
+        return ColumnRole.UNIT
+    if column.kind in _GROUPABLE and column.domain:
+        return ColumnRole.DIMENSION
+    if column.kind in (ColumnKind.MEASURE, ColumnKind.SENSITIVE) and column.type in _NUMBERS:
+        return ColumnRole.MEASURE
+    return None
+
+
+def offered_columns(schema: Schema) -> list[Column]:
+    """The columns an enterprise can ask for. The privacy unit comes with the dataset and is not asked for."""
+    return [c for c in schema.columns if offered_role(c) in (ColumnRole.DIMENSION, ColumnRole.MEASURE)]
+
+
+def draft_terms(request: AccessRequest, *, now: datetime) -> Terms:
+    """The terms both sides will sign. Raises Refused if a dataset is no longer offered as it was asked for."""
+    now = now.replace(microsecond=0)
+    items = [(item.dataset, item.columns) for item in request.items.select_related("dataset__provider").order_by("dataset__name")]
+    decisions = list(request.decisions.all())
+    datasets = tuple(_dataset_term(dataset, columns) for dataset, columns in items)
+    return Terms(
+        assigners=tuple(sorted({str(dataset.provider.uid) for dataset, _columns in items})),
+        assignee=str(request.organization.uid),
+        purpose=request.purpose,
+        scenario=request.scenario,
+        datasets=datasets,
+        joins=_joins([(dataset.name, _schema_of(dataset)) for dataset, _columns in items]),
+        disclosure=_disclosure(items, [d.limits for d in decisions]),
+        max_runs=min([request.max_runs, *(d.limits["max_runs"] for d in decisions if "max_runs" in d.limits)]),
+        valid_from=now,
+        valid_until=now + timedelta(days=request.term_days),
+        retention_days=min([RETENTION_DAYS, *(d.limits["retention_days"] for d in decisions if "retention_days" in d.limits)]),
+    )
+
+
+def check_columns(dataset: Dataset, names: Iterable[str]) -> None:
+    """Raise Refused unless each named column is offered by the dataset's current version."""
+    offered = {c.name for c in offered_columns(_schema_of(dataset))}
+    wrong = sorted(set(names) - offered)
+    if wrong:
+        raise Refused(
+            "request.columns",
+            _("These columns are not offered: %(columns)s. Choose from the dataset's data dictionary.")
+            % {"columns": ", ".join(wrong)},
+            columns=wrong,
+        )
+
+
+def _schema_of(dataset: Dataset) -> Schema:
+    version = dataset.current
+    if version is None:
+        raise Refused("dataset.no_version", _("This dataset has no published version at the moment."), dataset=dataset.name)
+    return version.schema
+
+
+def _dataset_term(dataset: Dataset, names: list[str]) -> DatasetTerm:
+    check_columns(dataset, names)
+    schema = _schema_of(dataset)
+    wanted = [c for c in schema.columns if c.kind is ColumnKind.PRIVACY_UNIT or c.name in names]
+    return DatasetTerm(uid=str(dataset.uid), name=dataset.name, columns=tuple(_column_term(c) for c in wanted))
+
+
+def _column_term(column: Column) -> ColumnTerm:
+    role = offered_role(column)
+    assert role is not None  # check_columns
+    measure = role is ColumnRole.MEASURE
+    return ColumnTerm(
+        name=column.name,
+        type=column.type,
+        role=role,
+        domain=tuple(column.domain or ()) if role is ColumnRole.DIMENSION else (),
+        aggregates=(Aggregate.COUNT, Aggregate.SUM, Aggregate.AVG) if measure else (),
+        scale=column.scale,
+    )
+
+
+def _joins(schemas: list[tuple[str, Schema]]) -> tuple[JoinTerm, ...]:
+    """Datasets about the same kind of unit may be joined on it: pseudonyms are equal within a unit space."""
+    units = [(name, schema.unit) for name, schema in schemas if schema.unit is not None]
+    return tuple(
+        JoinTerm((left, a.name), (right, b.name))
+        for (left, a), (right, b) in combinations(units, 2)
+        if a.unit_space == b.unit_space
+    )
+
+
+def _disclosure(items: list[tuple[Dataset, list[str]]], limits: list[dict[str, Any]]) -> DisclosureTerms:
+    grades = [_schema_of(dataset).grade for dataset, _columns in items]
+    terms = strictest(*(defaults_for(grade) for grade in grades))
+    known = {field.name for field in fields(DisclosureTerms)}
+    for limit in limits:
+        asked = {name: value for name, value in limit.items() if name in known}
+        if asked:
+            terms = strictest(terms, replace(terms, **asked))
+    for grade in grades:
+        check_grade(grade, terms)
+    return terms

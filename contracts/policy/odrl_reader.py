@@ -1,0 +1,170 @@
+"""Reading an ODRL Agreement strictly; `odrl.py` says how the document is laid out."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TypeVar
+
+from catalog.schema import ColumnType
+from contracts.policy import vocabulary as words
+from contracts.policy.constraint_set import ConstraintSet
+from contracts.policy.cursor import Cursor, bad_value, unknown
+from contracts.policy.odrl_writer import JOIN
+from contracts.policy.terms import (
+    Aggregate,
+    ColumnRole,
+    ColumnTerm,
+    DatasetTerm,
+    DisclosureTerms,
+    JoinTerm,
+    Terms,
+)
+from contracts.policy.vocabulary import Act, Operand, Operator
+
+_TOP = ("@context", "@type", "profile", "uid", "assigner", "assignee", "permission", "prohibition")
+_DAYS = re.compile(r"P([1-9][0-9]{0,5})D\Z")
+_TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
+_Word = TypeVar("_Word", bound=StrEnum)
+
+
+def read(doc: object) -> tuple[Terms, str]:
+    """The terms and the uid of the agreement; raises Refused with the path of the first surprise."""
+    top = Cursor(doc).fields(_TOP)
+    _read_context(top["@context"])
+    top["@type"].exactly(words.AGREEMENT)
+    top["profile"].exactly(words.PROFILE)
+    _read_prohibitions(top["prohibition"])
+    (permission,) = top["permission"].items(1)
+    terms = _read_permission(permission, top["assigner"].texts(), top["assignee"].text())
+    return terms, top["uid"].text()
+
+
+def _read_context(array: Cursor) -> None:
+    context, prefixes = array.items(2)
+    context.exactly(words.ODRL_CONTEXT)
+    prefixes.fields(("ds",))["ds"].exactly(words.PREFIX)
+
+
+def _read_prohibitions(array: Cursor) -> None:
+    for item, act in zip(array.items(len(words.PROHIBITED)), words.PROHIBITED, strict=True):
+        fields = item.fields(("@type", "action", "target"))
+        fields["@type"].exactly("Prohibition")
+        fields["action"].exactly(act)
+        fields["target"].exactly(words.RAW_RECORDS)
+
+
+def _read_permission(permission: Cursor, assigners: tuple[str, ...], assignee: str) -> Terms:
+    fields = permission.fields(("@type", "action", "target", "constraint", "duty"))
+    fields["@type"].exactly("Permission")
+    fields["action"].exactly(Act.COMPUTE)
+    constraints = ConstraintSet(fields["constraint"])
+    anonymize, delete = fields["duty"].items(2)
+    terms = Terms(
+        assigners=assigners,
+        assignee=assignee,
+        purpose=constraints.take(Operand.PURPOSE, Operator.EQ).text(),
+        scenario=constraints.take(Operand.SCENARIO, Operator.EQ).text(),
+        datasets=tuple(_read_dataset(item) for item in fields["target"].items()),
+        joins=tuple(_read_join(j) for j in constraints.take(Operand.JOIN, Operator.IS_ANY_OF).items()),
+        disclosure=_read_anonymize(anonymize),
+        max_runs=constraints.take(Operand.COUNT, Operator.LTEQ).integer(),
+        valid_from=_read_time(constraints.take(Operand.DATE_TIME, Operator.GTEQ)),
+        valid_until=_read_time(constraints.take(Operand.DATE_TIME, Operator.LTEQ)),
+        retention_days=_read_delete(delete),
+    )
+    constraints.done()
+    return terms
+
+
+def _read_dataset(asset: Cursor) -> DatasetTerm:
+    fields = asset.fields(("@type", "source", "refinement"))
+    fields["@type"].exactly(words.COLLECTION)
+    table, columns = fields["refinement"].items(2)
+    refinement = ConstraintSet(Cursor([table.value], fields["refinement"].path))
+    name = refinement.take(Operand.TABLE, Operator.EQ).text()
+    return DatasetTerm(
+        fields["source"].text(), name, tuple(map(_read_column, _logical(columns, "or").items()))
+    )
+
+
+def _logical(node: Cursor, operator: str) -> Cursor:
+    """The list of a logical constraint (Information Model 2.5.2): `{operator: {"@list": [...]}}`."""
+    return node.fields((operator,))[operator].fields(("@list",))["@list"]
+
+
+def _read_column(node: Cursor) -> ColumnTerm:
+    said = ConstraintSet(_logical(node, "and"))
+    domain = said.take_if_there(Operand.VALUE, Operator.IS_ANY_OF)
+    aggregates = said.take_if_there(Operand.AGGREGATE, Operator.IS_ANY_OF)
+    column = ColumnTerm(
+        name=said.take(Operand.COLUMN, Operator.EQ).text(),
+        type=_word(ColumnType, said.take(Operand.TYPE, Operator.EQ)),
+        role=_word(ColumnRole, said.take(Operand.ROLE, Operator.EQ)),
+        domain=() if domain is None else domain.texts(),
+        aggregates=()
+        if aggregates is None
+        else tuple(_word(Aggregate, function) for function in aggregates.items()),
+        scale=said.take(Operand.SCALE, Operator.EQ).integer(),
+    )
+    said.done()
+    return column
+
+
+def _read_anonymize(duty: Cursor) -> DisclosureTerms:
+    fields = duty.fields(("@type", "action", "target"))
+    fields["@type"].exactly("Duty")
+    fields["target"].exactly(words.RELEASES)
+    action = fields["action"].items(1)[0].fields(("rdf:value", "refinement"))
+    action["rdf:value"].fields(("@id",))["@id"].exactly(f"odrl:{Act.ANONYMIZE}")
+    said = ConstraintSet(action["refinement"])
+    disclosure = DisclosureTerms(
+        **{name: said.take(*comparison).integer() for name, comparison in words.DISCLOSURE.items()}
+    )
+    said.done()
+    return disclosure
+
+
+def _read_delete(duty: Cursor) -> int:
+    fields = duty.fields(("@type", "action", "target", "constraint"))
+    fields["@type"].exactly("Duty")
+    fields["action"].exactly(Act.DELETE)
+    fields["target"].exactly(words.RELEASES)
+    said = ConstraintSet(fields["constraint"])
+    period = said.take(Operand.DELAY_PERIOD, Operator.EQ)
+    said.done()
+    found = _DAYS.match(_typed(period, words.DURATION_TYPE))
+    if found is None:
+        raise bad_value(f"{period.path}.@value", "a number of days such as P30D is expected")
+    return int(found[1])
+
+
+def _read_time(value: Cursor) -> datetime:
+    try:
+        return datetime.strptime(_typed(value, words.DATE_TIME_TYPE), _TIME).replace(tzinfo=UTC)
+    except ValueError:
+        raise bad_value(
+            f"{value.path}.@value", "a time such as 2026-01-01T00:00:00.000000Z is expected"
+        ) from None
+
+
+def _typed(value: Cursor, literal_type: str) -> str:
+    fields = value.fields(("@value", "@type"))
+    fields["@type"].exactly(literal_type)
+    return fields["@value"].text()
+
+
+def _read_join(value: Cursor) -> JoinTerm:
+    found = JOIN.match(value.text())
+    if found is None:
+        raise bad_value(value.path, "an equality such as loans.enterprise=water.enterprise is expected")
+    return JoinTerm((found[1], found[2]), (found[3], found[4]))
+
+
+def _word(words_of: type[_Word], value: Cursor) -> _Word:
+    text = value.text()
+    try:
+        return words_of(text)
+    except ValueError:
+        raise unknown(value.path, f"{text[:80]!r} is not a word of the profile") from None

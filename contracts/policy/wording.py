@@ -1,0 +1,187 @@
+"""The terms as sentences a person understands, in Chinese and English.
+
+Used on the contract page before signing and on the provenance sheet of a download; both show the same words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Final, NamedTuple
+
+from catalog.schema import ColumnType
+from contracts.policy.terms import Aggregate, ColumnRole, ColumnTerm, DatasetTerm, JoinTerm, Terms
+
+BEIJING: Final = timezone(timedelta(hours=8))
+SHOWN_VALUES: Final = 12  # of a dimension's domain; the signed document lists all
+
+
+class _Said(NamedTuple):
+    zh: str
+    en: str
+
+
+_WORDS: Final[dict[str, _Said]] = {
+    "provider": _Said("数据提供方", "Provider"),
+    "consumer": _Said("数据使用方", "User of the data"),
+    "purpose": _Said("使用目的", "Purpose"),
+    "scenario": _Said("应用场景", "Scenario"),
+    "term": _Said("合同期限", "Term"),
+    "term_text": _Said("自 {start} 起，至 {end} 止（北京时间）。", "From {start} to {end} (Beijing time)."),
+    "quota": _Said("计算次数", "Computations"),
+    "quota_text": _Said("合同期内最多运行 {runs} 次计算。", "At most {runs} computations during the term."),
+    "retention": _Said("结果保存", "Keeping of results"),
+    "retention_text": _Said(
+        "每份结果自发布起 {days} 天内可以下载，之后删除；合同终止后不可下载。",
+        "Each result can be downloaded for {days} days after its release and is then deleted; "
+        "nothing can be downloaded after the contract has ended.",
+    ),
+    "dataset": _Said("数据集：{name}", "Dataset: {name}"),
+    "unit_text": _Said(
+        "{column}：受保护的主体，只用于计数和关联，从不显示。",
+        "{column}: whom the data is about; counted and joined on, never shown.",
+    ),
+    "no_unit_text": _Said(
+        "提供方声明：每一行都不涉及个人或企业。",
+        "The provider attests that no row is about a person or enterprise.",
+    ),
+    "dimension_text": _Said(
+        "{column}：可以按它分组和筛选，取值为 {values}。",
+        "{column}: may be grouped and filtered by; values {values}.",
+    ),
+    "measure_text": _Said("{column}：可以{functions}。", "{column}: may be {functions}."),
+    "join_key_text": _Said("{column}：只用于关联。", "{column}: for joining only."),
+    "count": _Said("计数", "counted"),
+    "sum": _Said("求和", "summed"),
+    "avg": _Said("求平均", "averaged"),
+    "values_more": _Said("{shown} 等 {total} 个", "{shown} and others, {total} in all"),
+    "joins": _Said("关联方式", "Joins"),
+    "joins_text": _Said(
+        "只能按以下字段关联：{joins}。", "Datasets may be joined on these columns only: {joins}."
+    ),
+    "no_joins_text": _Said("不得关联数据集。", "Datasets may not be joined."),
+    "protection": _Said("结果保护", "Protection of results"),
+    "k_text": _Said(
+        "每个公布的单元格至少由 {n} 个不同主体构成，不足的不予公布。",
+        "Each published cell stands for at least {n} different units; smaller ones are withheld.",
+    ),
+    "dominance_text": _Said(
+        "最大的 {n} 个主体合计超过单元格总量 {percent}% 的，不予公布。",
+        "A cell is withheld where its {n} largest units hold more than {percent}% of it.",
+    ),
+    "p_text": _Said(
+        "若第二大的主体能在 {percent}% 的误差内推知最大的主体，不予公布。",
+        "A cell is withheld where the second largest unit could estimate the largest within {percent}%.",
+    ),
+    "round_text": _Said("计数取整到 {base} 的倍数。", "Counts are rounded to multiples of {base}."),
+    "exact_counts_text": _Said("计数不取整。", "Counts are not rounded."),
+    "digits_text": _Said("总和保留 {digits} 位有效数字。", "Sums keep {digits} significant digits."),
+    "exact_sums_text": _Said("总和不取舍。", "Sums are not rounded."),
+    "size_text": _Said(
+        "一份结果最多 {dimensions} 个维度、{cells} 个单元格。",
+        "A result has at most {dimensions} dimensions and {cells} cells.",
+    ),
+    "forbidden": _Said("禁止事项", "Forbidden"),
+    "forbidden_text": _Said(
+        "原始数据不出域：不得复制、传播任何一行原始记录，只有经保护的统计结果可以带走。",
+        "Raw data stays: no raw record may be copied or passed on; only protected statistics leave.",
+    ),
+    "separator": _Said("、", ", "),
+    "sentence_end": _Said("", " "),
+    "time": _Said("{at.year}年{at.month}月{at.day}日 {at:%H:%M}", "{at:%Y-%m-%d %H:%M}"),
+}
+
+_FUNCTIONS: Final = {Aggregate.COUNT: "count", Aggregate.SUM: "sum", Aggregate.AVG: "avg"}
+
+
+def describe(terms: Terms, language: str, *, names: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
+    """(label, text) pairs, one per term or dataset, in reading order.
+
+    `language`: any tag that begins with "zh" gives Chinese, every other English. `names`: words to show for
+    the uid of an organization or dataset and for a column (`"loans.amount"`); else the identity is shown.
+    """
+    return list(_Writer(language, names or {}).pairs(terms))
+
+
+class _Writer:
+    def __init__(self, language: str, names: Mapping[str, str]) -> None:
+        self._chinese = language.lower().startswith("zh")
+        self._names = names
+
+    def pairs(self, terms: Terms) -> Iterator[tuple[str, str]]:
+        yield self._say("provider"), self._list([self._name(uid) for uid in terms.assigners])
+        yield self._say("consumer"), self._name(terms.assignee)
+        yield self._say("purpose"), terms.purpose
+        yield self._say("scenario"), terms.scenario
+        for dataset in terms.datasets:
+            name = self._names.get(dataset.uid, "")
+            label = f"{name} ({dataset.name})" if name else dataset.name
+            yield self._say("dataset", name=label), self._dataset(dataset)
+        yield self._say("joins"), self._joins(terms.joins)
+        yield self._say("protection"), self._protection(terms)
+        yield self._say("quota"), self._say("quota_text", runs=terms.max_runs)
+        start, end = self._time(terms.valid_from), self._time(terms.valid_until)
+        yield self._say("term"), self._say("term_text", start=start, end=end)
+        yield self._say("retention"), self._say("retention_text", days=terms.retention_days)
+        yield self._say("forbidden"), self._say("forbidden_text")
+
+    def _dataset(self, dataset: DatasetTerm) -> str:
+        said = [self._column(dataset, column) for column in dataset.columns]
+        if dataset.unit is None:
+            said.append(self._say("no_unit_text"))
+        return self._sentences(said)
+
+    def _column(self, dataset: DatasetTerm, column: ColumnTerm) -> str:
+        meaning = self._names.get(f"{dataset.name}.{column.name}", "")
+        name = f"{meaning} ({column.name})" if meaning else column.name
+        if column.role is ColumnRole.DIMENSION:
+            return self._say("dimension_text", column=name, values=self._values(column))
+        functions = self._list([self._say(_FUNCTIONS[a]) for a in column.aggregates if a in _FUNCTIONS])
+        return self._say(f"{column.role}_text", column=name, functions=functions)
+
+    def _values(self, column: ColumnTerm) -> str:
+        shown = self._list([_value(value, column.type) for value in column.domain[:SHOWN_VALUES]])
+        if len(column.domain) <= SHOWN_VALUES:
+            return shown
+        return self._say("values_more", shown=shown, total=len(column.domain))
+
+    def _joins(self, joins: tuple[JoinTerm, ...]) -> str:
+        if not joins:
+            return self._say("no_joins_text")
+        equalities = [f"{'.'.join(join.left)} = {'.'.join(join.right)}" for join in joins]
+        return self._say("joins_text", joins=self._list(equalities))
+
+    def _protection(self, terms: Terms) -> str:
+        rules = terms.disclosure
+        counts = "round_text" if rules.round_counts > 1 else "exact_counts_text"
+        sums = "digits_text" if rules.sum_digits else "exact_sums_text"
+        return self._sentences(
+            [
+                self._say("k_text", n=rules.min_contributors),
+                self._say("dominance_text", n=rules.dominance_n, percent=rules.dominance_percent),
+                self._say("p_text", percent=rules.p_percent),
+                self._say(counts, base=rules.round_counts),
+                self._say(sums, digits=rules.sum_digits),
+                self._say("size_text", dimensions=rules.max_dimensions, cells=rules.max_cells),
+            ]
+        )
+
+    def _say(self, key: str, **values: object) -> str:
+        said = _WORDS[key]
+        return (said.zh if self._chinese else said.en).format(**values)
+
+    def _list(self, parts: list[str]) -> str:
+        return self._say("separator").join(parts)
+
+    def _sentences(self, parts: list[str]) -> str:
+        return self._say("sentence_end").join(parts)
+
+    def _name(self, uid: str) -> str:
+        return self._names.get(uid, uid)
+
+    def _time(self, moment: datetime) -> str:
+        return self._say("time", at=moment.astimezone(BEIJING))
+
+
+def _value(value: str, column_type: ColumnType) -> str:
+    return f"“{value}”" if column_type is ColumnType.TEXT else value

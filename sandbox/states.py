@@ -1,0 +1,50 @@
+"""The states of a run: the room's words. A short enum decides; a long one (Failure) only reports."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from audit.events import Event
+
+
+class RunState(models.TextChoices):
+    QUEUED = "queued", _("waiting")
+    RUNNING = "running", _("running")
+    RELEASED = "released", _("released")
+    FAILED = "failed", _("failed")
+    CANCELLED = "cancelled", _("cancelled")
+
+
+RUN_MOVES = {
+    RunState.QUEUED: {
+        RunState.RUNNING: Event.RUN_STARTED,
+        RunState.CANCELLED: Event.RUN_CANCELLED,
+        RunState.FAILED: Event.RUN_FAILED,
+    },
+    RunState.RUNNING: {
+        RunState.QUEUED: Event.RUN_REQUEUED,
+        RunState.RELEASED: Event.RUN_RELEASED,
+        RunState.FAILED: Event.RUN_FAILED,
+        RunState.CANCELLED: Event.RUN_CANCELLED,
+    },
+}
+
+TERMINAL = frozenset({RunState.RELEASED, RunState.FAILED, RunState.CANCELLED})
+
+
+class Failure(models.TextChoices):
+    """Why a run ended without a release. The requester sees these words and nothing else (closed set)."""
+
+    WALL_LIMIT = "wall_limit", _("It took longer than allowed. Ask for fewer dimensions or a shorter span.")
+    CPU_LIMIT = "cpu_limit", _("It used more computing time than allowed. Ask for fewer dimensions.")
+    MEMORY_LIMIT = "memory_limit", _("It needed more memory than allowed. Ask for fewer dimensions.")
+    OUTPUT_LIMIT = "output_limit", _("The result was larger than allowed. Ask for fewer dimensions.")
+    ENGINE_ERROR = "engine_error", _("The engine could not compute this. The operator has been told.")
+    SANDBOX_LOST = "sandbox_lost", _("The sandbox was interrupted several times. Submit it again.")
+    NO_SANDBOX = "no_sandbox", _("This machine has no working sandbox; nothing runs without one. The operator has been told.")
+    EXTRACT_CHANGED = "extract_changed", _("An extract is not the one on record. The operator has been told.")
+    DISCLOSURE_ERROR = "disclosure_error", _("The result could not be protected, so it was not released.")
+    CONTRACT_HALTED = "contract_halted", _("The contract no longer permits this run.")
+    INTERRUPTED = "interrupted", _("The run was interrupted several times. Submit it again.")
+    REQUESTED = "requested", _("Cancelled by the enterprise.")
