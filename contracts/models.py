@@ -11,8 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.transitions import Stateful
 from catalog.models import Dataset
-from contracts.policy import odrl
-from contracts.policy.canonical import parse
+from contracts.policy import agreement
 from contracts.policy.terms import Terms
 from contracts.states import CONTRACT_MOVES, REQUEST_MOVES, ContractState, Outcome, Part, Purpose, RequestState
 from parties.models import Organization, SigningKey
@@ -116,7 +115,7 @@ class Contract(Stateful):
 
     @cached_property
     def terms(self) -> Terms:
-        return odrl.from_odrl(parse(bytes(self.document)))
+        return agreement.read(bytes(self.document)).terms
 
 
 class Signature(models.Model):

@@ -19,6 +19,7 @@ MAX_YEARS: Final = 5  # 发改数据规〔2025〕27号, art. 14: an agreement ru
 MAX_RUNS: Final = 100_000
 MAX_RETENTION_DAYS: Final = 3650
 MAX_TEXT: Final = 2000  # characters of a purpose or scenario
+MAX_VALUE: Final = 200  # characters of a dimension's value; a longer literal is not accepted in a query
 
 DISCLOSURE_BOUNDS: Final[dict[str, tuple[int, int]]] = {
     "min_contributors": (3, 100_000),
@@ -216,28 +217,28 @@ def _is_clean(text: str) -> bool:
 def _fits(value: str, column: ColumnTerm) -> bool:
     """True where `value` is the one spelling of a value of the column's type (as DuckDB casts it to text)."""
     try:
-        return _SPELLING[column.type](value, column.scale) == value
+        return len(value) <= MAX_VALUE and _SPELLING[column.type](value, column.scale) == value
     except (ValueError, InvalidOperation):
         return False
 
 
-def _decimal(value: str, scale: int) -> str:
+def _decimal(value: str, scale: int) -> str | None:
     number = Decimal(value)
     if not number.is_finite() or (number.is_zero() and number.is_signed()):
-        return ""
+        return None
     return f"{number:.{scale}f}"
 
 
-_SPELLING: Final[dict[ColumnType, Callable[[str, int], str]]] = {
-    ColumnType.TEXT: lambda value, _: value if _is_clean(value) else "",
+_SPELLING: Final[dict[ColumnType, Callable[[str, int], str | None]]] = {
+    ColumnType.TEXT: lambda value, _: value if _is_clean(value) else None,
     ColumnType.INTEGER: lambda value, _: str(int(value)),
     ColumnType.DECIMAL: _decimal,
     ColumnType.DATE: lambda value, _: date.fromisoformat(value).isoformat(),
     ColumnType.TIMESTAMP: lambda value, _: datetime.fromisoformat(value).replace(tzinfo=None).isoformat(" "),
-    ColumnType.BOOLEAN: lambda value, _: value if value in {"true", "false"} else "",
+    ColumnType.BOOLEAN: lambda value, _: value if value in {"true", "false"} else None,
 }
 _EXAMPLE: Final = {
-    ColumnType.TEXT: " (no hidden characters)",
+    ColumnType.TEXT: f" (1 to {MAX_VALUE} visible characters)",
     ColumnType.INTEGER: ", such as 42",
     ColumnType.DECIMAL: ", such as 1.50 for two digits after the point",
     ColumnType.DATE: ", such as 2026-03-01",

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import django_stubs_ext
 from csp.constants import NONE, SELF
 
 from dataspace.settings import environment as env
+
+django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
@@ -193,6 +196,14 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-runs": {"task": "sandbox.sweep", "schedule": 5.0, "options": {"expires": 5}},
     "sweep-ingests": {"task": "catalog.sweep", "schedule": 10.0, "options": {"expires": 10}},
     "expire-contracts": {"task": "contracts.expire", "schedule": 15.0, "options": {"expires": 15}},
+}
+
+# Limits of one computation (sandbox/isolation/limits.py says what each means).
+SANDBOX_LIMITS = {
+    "cpu_seconds": 120,
+    "wall_seconds": 300.0,
+    "memory_bytes": 2048 * 1024 * 1024,
+    "threads": 2,
 }
 
 LOGGING = {

@@ -1,0 +1,109 @@
+"""Organizations, accounts and roles, for the bureau's administrators. Signing keys are made here and never shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from parties.actors import actor_for
+from parties.keys import create_key
+from parties.models import Membership, Organization, User
+from parties.roles import ROLES_OF, OrganizationKind, Role
+
+admin.site.unregister(Group)  # groups mirror organizations; nobody edits them by hand
+
+
+class ForAdministrators(admin.ModelAdmin[Any]):
+    """Open to the bureau's administrators, by role; nothing is ever deleted, only made inactive."""
+
+    def _may(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_superuser) or actor_for(request.user).holds(Role.ADMINISTRATOR, OrganizationKind.BUREAU)  # type: ignore[union-attr]
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self._may(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self._may(request)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self._may(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self._may(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Organization)
+class OrganizationAdmin(ForAdministrators):
+    list_display = ("name", "kind", "credit_code", "active", "has_key")
+    list_filter = ("kind", "active")
+    search_fields = ("name", "credit_code")
+    actions = ("make_key",)
+
+    @admin.display(description=_("signing key"), boolean=True)
+    def has_key(self, organization: Organization) -> bool:
+        return organization.signing_keys.filter(retired=None).exists()
+
+    @admin.action(description=_("Make a signing key for organizations that have none"))
+    def make_key(self, request: HttpRequest, queryset: QuerySet[Organization]) -> None:
+        for organization in queryset:
+            if self.has_key(organization):
+                messages.info(request, _("%(name)s has a key already.") % {"name": organization})
+                continue
+            with transaction.atomic():
+                create_key(organization, actor=actor_for(request.user))  # type: ignore[arg-type]
+            messages.success(request, _("A key was made for %(name)s.") % {"name": organization})
+
+
+class MembershipForm(forms.ModelForm[Membership]):
+    class Meta:
+        model = Membership
+        fields = ("user", "role")
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        user, role = data.get("user") or self.instance.user, data.get("role")
+        organization = user.organization if user else None
+        if organization is None or role not in ROLES_OF[organization.kind]:
+            raise ValidationError(_("This role does not exist in an organization of this kind. Save the organization first."))
+        return data
+
+
+class MembershipInline(admin.TabularInline[Membership, User]):
+    model = Membership
+    form = MembershipForm
+    extra = 1
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return True
+
+    has_add_permission = has_change_permission = has_delete_permission = has_view_permission
+
+
+@admin.register(User)
+class AccountAdmin(ForAdministrators, UserAdmin):
+    list_display = ("username", "full_name", "organization", "is_active", "last_login")
+    list_filter = ("organization", "is_active")
+    search_fields = ("username", "full_name")
+    filter_horizontal = ()
+    inlines = (MembershipInline,)
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        (_("Person"), {"fields": ("full_name", "email", "organization")}),
+        (_("Access"), {"fields": ("is_active", "is_staff")}),
+    )
+    add_fieldsets = ((None, {"classes": ("wide",), "fields": ("username", "full_name", "organization", "password1", "password2")}),)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        return super().get_queryset(request).select_related("organization")

@@ -1,0 +1,108 @@
+"""A released table as CSV, XLSX or Parquet, each with its provenance. Pure: tables in, bytes out."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import xlsxwriter
+
+WITHHELD = "—"  # the same mark for a withheld cell and for one with nothing in it
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run text that begins so (OWASP: CSV injection)
+
+Provenance = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    suffix: str
+    content_type: str
+
+
+FORMATS = {
+    "csv": Format("csv", "text/csv; charset=utf-8"),
+    "xlsx": Format("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    "parquet": Format("parquet", "application/vnd.apache.parquet"),
+}
+
+
+def to_ipc(table: pa.Table) -> bytes:
+    """Arrow IPC stream; the same table gives the same bytes."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table.combine_chunks())
+    return bytes(sink.getvalue())
+
+
+def from_ipc(body: bytes) -> pa.Table:
+    with pa.ipc.open_stream(body) as reader:
+        return reader.read_all()
+
+
+def rows(table: pa.Table) -> list[list[Any]]:
+    """The table row by row; withheld measures are None."""
+    columns = [table.column(i).to_pylist() for i in range(table.num_columns)]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def render(name: str, table: pa.Table, provenance: Provenance) -> bytes:
+    """`name` is a key of FORMATS."""
+    writers = {"csv": _csv, "xlsx": _xlsx, "parquet": _parquet}
+    return writers[name](table, provenance)
+
+
+def _csv(table: pa.Table, provenance: Provenance) -> bytes:
+    """UTF-8 with byte order mark (spreadsheets read Chinese by it); provenance follows the data after an empty line."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow([_harmless(name) for name in table.column_names])
+    for row in rows(table):
+        writer.writerow([WITHHELD if value is None else _harmless(value) for value in row])
+    writer.writerow([])
+    for label, text in provenance:
+        writer.writerow([_harmless(f"# {label}"), _harmless(text)])
+    return b"\xef\xbb\xbf" + out.getvalue().encode()
+
+
+def _harmless(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def _xlsx(table: pa.Table, provenance: Provenance) -> bytes:
+    out = io.BytesIO()
+    book = xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
+    head = book.add_format({"bold": True, "bottom": 1})
+    sheet = book.add_worksheet("数据 Data")
+    sheet.write_row(0, 0, table.column_names, head)
+    for i, row in enumerate(rows(table), start=1):
+        for j, value in enumerate(row):
+            if value is None:
+                sheet.write_string(i, j, WITHHELD)
+            elif isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+                sheet.write_number(i, j, value)
+            else:
+                sheet.write_string(i, j, str(value))
+    sheet.freeze_panes(1, 0)
+    sheet.set_column(0, max(table.num_columns - 1, 0), 18)
+    about = book.add_worksheet("来源 Provenance")
+    wrap = book.add_format({"text_wrap": True, "valign": "top"})
+    about.set_column(0, 0, 26)
+    about.set_column(1, 1, 90)
+    for i, (label, text) in enumerate(provenance):
+        about.write_string(i, 0, label, wrap)
+        about.write_string(i, 1, text[:32_000], wrap)  # a cell holds at most 32,767 characters
+    book.close()
+    return out.getvalue()
+
+
+def _parquet(table: pa.Table, provenance: Provenance) -> bytes:
+    out = io.BytesIO()
+    metadata = {label.encode(): text.encode() for label, text in provenance}
+    pq.write_table(table.replace_schema_metadata(metadata), out, compression="zstd")
+    return out.getvalue()

@@ -1,0 +1,46 @@
+"""The receipt of a release: what was computed, from what, under which contract, by which software. Canonical JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from contracts.policy.canonical import canonical
+from contracts.policy.terms import DisclosureTerms
+from sandbox.software import software
+from sandbox.spec import RunSpec
+
+
+def receipt(
+    *, release_uid: str, run_uid: str, spec: RunSpec, query: dict[str, Any], sql_digest: str,
+    disclosure: DisclosureTerms, result_digest: str, released_us: int, audit_head: str,
+) -> bytes:  # fmt: skip
+    """RFC 8785 bytes. Digests are named (`sha256:`, `sm3:`); `released_us` is microseconds since the epoch, UTC.
+
+    `audit_head` is the log's head shortly before: whoever holds the receipt can demand a log that contains it.
+    """
+    return canonical(
+        {
+            "type": "dataspace.receipt",
+            "version": 1,
+            "release": release_uid,
+            "run": run_uid,
+            "released": released_us,
+            "contract": spec.contract,
+            "query": {"digest": spec.query, "canonical": query, "sql": sql_digest},
+            "extracts": [
+                {
+                    "dataset": e.dataset_uid,
+                    "version": e.number,
+                    "rows": e.rows,
+                    "sha256": f"sha256:{e.sha256}",
+                    "sm3": f"sm3:{e.sm3}",
+                }
+                for e in spec.extracts
+            ],
+            "parameters": asdict(disclosure),
+            "software": software(),
+            "result": result_digest,
+            "audit_head": audit_head,
+        }
+    )

@@ -1,0 +1,43 @@
+"""What a computation would cost and whether it would be accepted, before anything is charged. Reads only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from audit.refusals import Refused
+from contracts.decisions import Action, decide
+from contracts.models import Contract
+from contracts.permissions import check_can_compute
+from parties.actors import Actor
+from sandbox.guard import AggregateQuery, possible_cells
+from sandbox.services.submit import Question, checked, extract_for, facts_for
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """`problems` is empty where a submission would be accepted now. Each problem has code, reason and place.
+
+    `rows`: rows of the extracts that would be read (the catalog shows them to everyone). `cells`: of the table.
+    """
+
+    problems: list[dict[str, Any]] = field(default_factory=list)
+    query: AggregateQuery | None = None
+    rows: int = 0
+    cells: int = 0
+    runs_left: int = 0
+
+
+def preview(*, actor: Actor, contract: Contract, question: Question) -> Preview:
+    """Nothing is recorded and nothing charged: the same question may be asked while it is being typed."""
+    runs_left = contract.terms.max_runs - contract.runs_used
+    try:
+        check_can_compute(actor, contract)
+        query = checked(question, contract.terms)
+        decide(contract, facts_for(Action.SUBMIT, contract, query))
+        extracts = [extract_for(term) for term in contract.terms.datasets if term.name in query.sources]
+    except Refused as refused:
+        problems = refused.details.get("problems") or [{"code": refused.code, "reason": refused.reason}]
+        return Preview(problems=[dict(problem) for problem in problems], runs_left=runs_left)
+    cells = possible_cells(query, contract.terms)
+    return Preview(query=query, rows=sum(e.rows for e in extracts), cells=cells, runs_left=runs_left)

@@ -1,0 +1,132 @@
+"""Submit a computation: guard, decide, reserve quota, queue. Cancel it again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from audit.events import Event
+from audit.recorder import record
+from audit.refusals import Refused
+from audit.transitions import move
+from audit.use_case import use_case
+from catalog.models import Dataset, Version
+from contracts.decisions import Action, Facts, decide
+from contracts.models import Contract
+from contracts.permissions import check_can_compute
+from contracts.policy.canonical import digest
+from contracts.policy.terms import DatasetTerm, Terms
+from parties.actors import Actor
+from sandbox import queue
+from sandbox.guard import AggregateQuery, canonical_bytes, check_query, check_sql
+from sandbox.models import Computation, Run
+from sandbox.spec import ExtractRef, RunSpec
+from sandbox.states import Failure, RunState
+from sandbox.uses import uses_of
+
+MAX_WAITING = 20  # runs of one contract that may wait or run at once
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """SQL text, or the structured form of the same (AggregateQuery as JSON): exactly one of them."""
+
+    text: str = ""
+    query: dict[str, Any] | None = None
+    title: str = ""
+
+
+def checked(question: Question, terms: Terms) -> AggregateQuery:
+    """The guard's answer. Raises Refused with the term and the place in the text."""
+    if question.query is not None:
+        return check_query(question.query, terms)
+    return check_sql(question.text, terms)
+
+
+@use_case("computation.submit", about="contract")
+def submit(*, actor: Actor, contract: Contract, question: Question) -> Run:
+    """Check and queue a computation, and charge one run to the contract.
+
+    Raises Refused: role.missing, contract.* (any term), guard.* (the text), run.too_many, dataset.no_version.
+    """
+    contract = Contract.objects.select_for_update(of=["self"]).select_related("enterprise", "request").get(pk=contract.pk)
+    check_can_compute(actor, contract)
+    query = checked(question, contract.terms)
+    permit = decide(contract, facts_for(Action.SUBMIT, contract, query))
+    if contract.runs.filter(state__in=[RunState.QUEUED, RunState.RUNNING]).count() >= MAX_WAITING:
+        raise Refused("run.too_many", _("Too many runs of this contract are waiting. Let some finish first."))
+    spec = RunSpec(
+        contract=permit.digest,
+        query=digest(canonical_bytes(query)),
+        extracts=tuple(extract_for(term) for term in permit.terms.datasets if term.name in query.sources),
+    )
+    computation = Computation.objects.create(
+        contract=contract, author=actor.user, title=question.title[:120], text=question.text,
+        query=query.to_json(), digest=spec.query,
+    )  # fmt: skip
+    run = Run.objects.create(
+        computation=computation, contract=contract, submitted_by=actor.user, spec=spec.to_json(), state=RunState.QUEUED
+    )
+    contract.runs_used += 1
+    contract.save(update_fields=["runs_used"])
+    record(
+        Event.RUN_QUEUED, actor=actor, about=run.audit_ref, contract=contract.audit_ref, policy=spec.contract,
+        query=spec.query, extracts=[f"sha256:{e.sha256}" for e in spec.extracts], attempt=0,
+    )  # fmt: skip
+    queue.nudge(run.uid)
+    return run
+
+
+@use_case("run.cancel", about="run")
+def cancel(*, actor: Actor, run: Run) -> Run:
+    """Cancel a run: at once if it waits (the quota is given back), within a second if it is under way (it is not)."""
+    contract = Contract.objects.select_for_update(of=["self"]).select_related("enterprise").get(pk=run.contract_id)
+    run = Run.objects.select_for_update().get(pk=run.pk)
+    check_can_compute(actor, contract)
+    if run.state == RunState.QUEUED:
+        move(
+            run, RunState.CANCELLED, actor=actor, code=str(Failure.REQUESTED),
+            set_fields={"failure": Failure.REQUESTED, "finished": timezone.now()},
+        )  # fmt: skip
+        if run.attempts == 0:  # no data was touched
+            contract.runs_used -= 1
+            contract.save(update_fields=["runs_used"])
+    elif run.state == RunState.RUNNING:
+        run.cancel_requested = True
+        run.save(update_fields=["cancel_requested"])
+    else:
+        raise Refused("run.over", _("This run is over; there is nothing to cancel."))
+    return run
+
+
+def facts_for(action: Action, contract: Contract, query: AggregateQuery) -> Facts:
+    """The facts of a computation. `runs_used` does not count the run in question."""
+    used, joined = uses_of(query, contract.terms)
+    charged = contract.runs_used if action is Action.SUBMIT else contract.runs_used - 1
+    return Facts(action=action, now=timezone.now(), runs_used=charged, used=used, joined=joined)
+
+
+def extract_for(term: DatasetTerm) -> ExtractRef:
+    """The newest published version that still has every column of the contract as it was signed."""
+    dataset = Dataset.objects.filter(uid=term.uid).first()
+    version = dataset.current if dataset else None
+    if version is None or not _fits(term, version):
+        raise Refused(
+            "dataset.no_version",
+            _("The dataset %(name)s has no published version that fits the contract.") % {"name": term.name},
+            dataset=term.name,
+        )
+    return ExtractRef(
+        table=term.name, dataset_uid=term.uid, version_uid=str(version.uid), number=version.number,
+        rows=version.rows or 0, sha256=version.sha256, sm3=version.sm3,
+    )  # fmt: skip
+
+
+def _fits(term: DatasetTerm, version: Version) -> bool:
+    schema = version.schema
+    columns = [(c, schema.column(c.name)) for c in term.columns]
+    has_unit = (term.unit is None) == (schema.unit is None)
+    return has_unit and all(found is not None and found.type is c.type and found.scale == c.scale for c, found in columns)

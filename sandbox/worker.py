@@ -1,0 +1,136 @@
+"""What a Celery worker does with one run: open the extracts, have the jail compute, protect, release.
+
+The raw table lives in this process's memory between the jail and the disclosure rules, and nowhere else (P1).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pyarrow as pa
+from django.conf import settings
+
+from audit.refusals import Refused
+from sandbox import extracts
+from sandbox.disclosure import protect
+from sandbox.engines import generate
+from sandbox.formats import to_ipc
+from sandbox.isolation.jail import NoSandbox
+from sandbox.isolation.job import Job, Kind
+from sandbox.isolation.limits import Limits
+from sandbox.isolation.outcome import Outcome, Status
+from sandbox.isolation.spares import SparePool
+from contracts.policy.canonical import digest
+from sandbox.services.execute import Claimed, Result, claim, end, give_back, keep, release
+from sandbox.states import Failure
+
+log = logging.getLogger("sandbox.worker")
+
+KEEP_SECONDS = 1.0
+MAX_RAW_ROWS = 100_000
+
+_ENDS = {
+    Status.WALL_LIMIT: Failure.WALL_LIMIT,
+    Status.CPU_LIMIT: Failure.CPU_LIMIT,
+    Status.MEMORY_LIMIT: Failure.MEMORY_LIMIT,
+    Status.OUTPUT_LIMIT: Failure.OUTPUT_LIMIT,
+    Status.ENGINE_ERROR: Failure.ENGINE_ERROR,
+    Status.BAD_ANSWER: Failure.ENGINE_ERROR,
+}
+
+
+class Worker:
+    """One process's share of the work. Make it after the fork: it keeps a warm jail."""
+
+    def __init__(self, *, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits(**settings.SANDBOX_LIMITS)
+        self.pool = SparePool(1, threads=self.limits.threads)
+
+    def work(self, run_uid: str) -> None:
+        """Run one queued run to its end. Does nothing if it is not there to be taken."""
+        claimed = claim(run_uid)
+        if claimed is None:
+            return
+        try:
+            self._compute(claimed)
+        except NoSandbox as error:
+            log.error("no sandbox: %s", error)
+            end(claimed, Failure.NO_SANDBOX)
+        except extracts.ExtractChanged as error:
+            log.error("%s", error)
+            end(claimed, Failure.EXTRACT_CHANGED)
+        except Exception:
+            # Whatever it is, the run must end in a clear state, and its text must not reach the requester.
+            log.exception("run %s", run_uid)
+            end(claimed, Failure.ENGINE_ERROR)
+
+    def close(self) -> None:
+        self.pool.close()
+
+    def _compute(self, claimed: Claimed) -> None:
+        sql = generate(claimed.query, claimed.terms)
+        tables = {e.table: i for i, e in enumerate(claimed.spec.extracts)}
+        heart = Heart(claimed)
+        with _opened(claimed) as descriptors:
+            job = Job(Kind.SQL, sql, tables, max_rows=MAX_RAW_ROWS)
+            outcome = self.pool.run(job, descriptors, limits=self.limits, keep_going=heart)
+        if outcome.status is Status.OK and outcome.table is not None:
+            _protect_and_release(claimed, sql, outcome, outcome.table)
+        elif outcome.status is Status.CANCELLED and heart.stopped_by is not None:
+            if heart.stopped_by is not Failure.INTERRUPTED:
+                end(claimed, heart.stopped_by)
+        elif outcome.status is Status.SANDBOX_LOST:
+            give_back(claimed)
+        else:
+            end(claimed, _ENDS.get(outcome.status, Failure.ENGINE_ERROR))
+
+
+class Heart:
+    """Asked by the pool every quarter of a second; renews the lease and asks the contract about once a second."""
+
+    def __init__(self, claimed: Claimed) -> None:
+        self.claimed = claimed
+        self.stopped_by: Failure | None = None
+        self._next = time.monotonic() + KEEP_SECONDS
+
+    def __call__(self) -> bool:
+        if self.stopped_by is None and time.monotonic() >= self._next:
+            self._next = time.monotonic() + KEEP_SECONDS
+            self.stopped_by = keep(self.claimed)
+        return self.stopped_by is None
+
+
+def _protect_and_release(claimed: Claimed, sql: str, outcome: Outcome, raw: pa.Table) -> None:
+    try:
+        protected = protect(raw, claimed.query, claimed.terms)
+    except (Refused, ValueError, ArithmeticError, pa.ArrowException, KeyError):
+        log.exception("run %s could not be protected", claimed.run.uid)
+        end(claimed, Failure.DISCLOSURE_ERROR)
+        return
+    release(
+        claimed,
+        Result(
+            table=to_ipc(protected.table),
+            evidence=to_ipc(protected.evidence),
+            summary=protected.summary,
+            sql_digest=digest(sql.encode()),
+            engine_seconds=outcome.engine_seconds,
+        ),
+    )
+
+
+@contextmanager
+def _opened(claimed: Claimed) -> Iterator[list[int]]:
+    """Read-only descriptors of exactly the extracts the spec names, in its order."""
+    descriptors: list[int] = []
+    try:
+        for extract in claimed.spec.extracts:
+            descriptors.append(extracts.open_verified(extract))
+        yield descriptors
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
