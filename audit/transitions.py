@@ -43,6 +43,11 @@ class Stateful(models.Model):
     def audit_ref(self) -> str:
         return f"{self.KIND}:{self.uid}"
 
+    @property
+    def iri(self) -> str:
+        """How contracts and receipts name it."""
+        return f"urn:uuid:{self.uid}"
+
     def save(self, *args: Any, **kwargs: Any) -> None:
         if self.pk and self._stored_state is not None and self.state != self._stored_state:
             raise RuntimeError(f"{self.KIND}: a state changes through audit.transitions.move only")

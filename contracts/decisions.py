@@ -49,7 +49,7 @@ def decide(contract: Contract, facts: Facts) -> Permit:
     facts = replace(
         facts,
         now=timezone.now(),
-        consumer=str(contract.enterprise.uid),
+        consumer=contract.enterprise.iri,
         purpose=contract.request.purpose,
         scenario=contract.request.scenario,
     )
@@ -73,13 +73,15 @@ def _check_signed(contract: Contract) -> None:
     tampered = Refused("contract.tampered", _("The stored contract is not the one that was signed. The operator has been told."))
     if not matches(document, contract.digest):
         raise tampered
-    signatures = list(contract.signatures.select_related("key"))
-    if not signatures:
+    signatures = list(contract.signatures.select_related("key", "organization"))
+    parties = {*contract.terms.assigners, contract.terms.assignee}
+    if not parties <= {s.organization.iri for s in signatures}:
         raise tampered
     for signature in signatures:
         if signature.key is None or signature.value is None:
             raise Refused(*_NOT_IN_FORCE[ContractState.DRAFTED])
-        if not keys.verify(signature.key, document, bytes(signature.value)):
+        own_key = signature.key.organization_id == signature.organization_id
+        if not own_key or not keys.verify(signature.key, document, bytes(signature.value)):
             raise tampered
 
 

@@ -53,8 +53,8 @@ def draft_terms(request: AccessRequest, *, now: datetime) -> Terms:
     decisions = list(request.decisions.all())
     datasets = tuple(_dataset_term(dataset, columns) for dataset, columns in items)
     return Terms(
-        assigners=tuple(sorted({str(dataset.provider.uid) for dataset, _columns in items})),
-        assignee=str(request.organization.uid),
+        assigners=tuple(sorted({dataset.provider.iri for dataset, _columns in items})),
+        assignee=request.organization.iri,
         purpose=request.purpose,
         scenario=request.scenario,
         datasets=datasets,
@@ -91,7 +91,7 @@ def _dataset_term(dataset: Dataset, names: list[str]) -> DatasetTerm:
     check_columns(dataset, names)
     schema = _schema_of(dataset)
     wanted = [c for c in schema.columns if c.kind is ColumnKind.PRIVACY_UNIT or c.name in names]
-    return DatasetTerm(uid=str(dataset.uid), name=dataset.name, columns=tuple(_column_term(c) for c in wanted))
+    return DatasetTerm(uid=dataset.iri, name=dataset.name, columns=tuple(_column_term(c) for c in wanted))
 
 
 def _column_term(column: Column) -> ColumnTerm:

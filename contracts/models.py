@@ -28,7 +28,7 @@ class AccessRequest(Stateful):
     purpose = models.CharField(_("purpose"), max_length=10, choices=Purpose)
     scenario = models.TextField(_("scenario"), max_length=2000, help_text=_("What the results are used for, by whom."))
     wanted = models.TextField(_("wanted measures"), max_length=2000, help_text=_("The tables you want, in your own words."))
-    term_days = models.PositiveIntegerField(_("term in days"), validators=[MinValueValidator(1), MaxValueValidator(1826)])
+    term_days = models.PositiveIntegerField(_("term in days"), validators=[MinValueValidator(1), MaxValueValidator(1825)])
     max_runs = models.PositiveIntegerField(_("number of runs"), validators=[MinValueValidator(1), MaxValueValidator(100_000)])
     filed = models.DateTimeField(auto_now_add=True)
 

@@ -42,6 +42,11 @@ class Organization(models.Model):
     def audit_ref(self) -> str:
         return f"organization:{self.uid}"
 
+    @property
+    def iri(self) -> str:
+        """How contracts name it (ODRL wants IRIs)."""
+        return f"urn:uuid:{self.uid}"
+
     def save(self, *args: object, **kwargs: object) -> None:
         if not self.group_id:
             self.group = Group.objects.create(name=f"organization {self.uid}")

@@ -46,5 +46,7 @@ def _verify(descriptor: int, extract: ExtractRef) -> None:
         digest.update(chunk)
         offset += len(chunk)
     if digest.hexdigest() != extract.sha256:
-        raise ExtractChanged(f"extract {extract.sha256:.12} of {extract.table} has other bytes than on record")
+        raise ExtractChanged(
+            f"extract {extract.sha256:.12} of {extract.table} has other bytes than on record"
+        )
     _checked.add(identity)

@@ -13,8 +13,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xlsxwriter
 
-WITHHELD = "—"  # the same mark for a withheld cell and for one with nothing in it
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run text that begins so (OWASP: CSV injection)
+from sandbox.disclosure import MARKER
+
+TOTAL = "合计"  # a dimension without a value stands in a row of totals
+_FORMULA = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\t",
+    "\r",
+)  # a spreadsheet would run text that begins so (OWASP: CSV injection)
 
 Provenance = Sequence[tuple[str, str]]
 
@@ -45,25 +54,30 @@ def from_ipc(body: bytes) -> pa.Table:
         return reader.read_all()
 
 
-def rows(table: pa.Table) -> list[list[Any]]:
-    """The table row by row; withheld measures are None."""
+def rows(table: pa.Table, dimensions: int) -> list[list[Any]]:
+    """The table row by row; a measure that is not shown is None, a dimension in a row of totals is TOTAL."""
     columns = [table.column(i).to_pylist() for i in range(table.num_columns)]
-    return [list(row) for row in zip(*columns, strict=True)]
+    return [
+        [TOTAL if value is None and j < dimensions else value for j, value in enumerate(row)]
+        for row in zip(*columns, strict=True)
+    ]
 
 
-def render(name: str, table: pa.Table, provenance: Provenance) -> bytes:
-    """`name` is a key of FORMATS."""
-    writers = {"csv": _csv, "xlsx": _xlsx, "parquet": _parquet}
-    return writers[name](table, provenance)
+def render(name: str, table: pa.Table, dimensions: int, provenance: Provenance) -> bytes:
+    """`name` is a key of FORMATS; the first `dimensions` columns are dimensions."""
+    if name == "parquet":
+        return _parquet(table, provenance)
+    writer = {"csv": _csv, "xlsx": _xlsx}[name]
+    return writer(table.column_names, rows(table, dimensions), provenance)
 
 
-def _csv(table: pa.Table, provenance: Provenance) -> bytes:
+def _csv(names: list[str], body: list[list[Any]], provenance: Provenance) -> bytes:
     """UTF-8 with byte order mark (spreadsheets read Chinese by it); provenance follows the data after an empty line."""
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow([_harmless(name) for name in table.column_names])
-    for row in rows(table):
-        writer.writerow([WITHHELD if value is None else _harmless(value) for value in row])
+    writer.writerow([_harmless(name) for name in names])
+    for row in body:
+        writer.writerow([MARKER if value is None else _harmless(value) for value in row])
     writer.writerow([])
     for label, text in provenance:
         writer.writerow([_harmless(f"# {label}"), _harmless(text)])
@@ -74,22 +88,24 @@ def _harmless(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
-def _xlsx(table: pa.Table, provenance: Provenance) -> bytes:
+def _xlsx(names: list[str], body: list[list[Any]], provenance: Provenance) -> bytes:
     out = io.BytesIO()
-    book = xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
+    book = xlsxwriter.Workbook(
+        out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    )
     head = book.add_format({"bold": True, "bottom": 1})
     sheet = book.add_worksheet("数据 Data")
-    sheet.write_row(0, 0, table.column_names, head)
-    for i, row in enumerate(rows(table), start=1):
+    sheet.write_row(0, 0, names, head)
+    for i, row in enumerate(body, start=1):
         for j, value in enumerate(row):
             if value is None:
-                sheet.write_string(i, j, WITHHELD)
+                sheet.write_string(i, j, MARKER)
             elif isinstance(value, int | float | Decimal) and not isinstance(value, bool):
                 sheet.write_number(i, j, value)
             else:
                 sheet.write_string(i, j, str(value))
     sheet.freeze_panes(1, 0)
-    sheet.set_column(0, max(table.num_columns - 1, 0), 18)
+    sheet.set_column(0, max(len(names) - 1, 0), 18)
     about = book.add_worksheet("来源 Provenance")
     wrap = book.add_format({"text_wrap": True, "valign": "top"})
     about.set_column(0, 0, 26)

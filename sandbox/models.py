@@ -18,7 +18,9 @@ class Computation(models.Model):
     """A checked question under a contract. It never changes; asking anew makes a new run of it or a new one."""
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    contract = models.ForeignKey(Contract, on_delete=models.PROTECT, related_name="computations", verbose_name=_("contract"))
+    contract = models.ForeignKey(
+        Contract, on_delete=models.PROTECT, related_name="computations", verbose_name=_("contract")
+    )
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     title = models.CharField(_("title"), max_length=120, blank=True)
     text = models.TextField(_("SQL"), blank=True)  # as typed; never executed
@@ -41,7 +43,9 @@ class Run(Stateful):
     KIND = "run"
     MOVES = RUN_MOVES
 
-    computation = models.ForeignKey(Computation, on_delete=models.PROTECT, related_name="runs", verbose_name=_("computation"))
+    computation = models.ForeignKey(
+        Computation, on_delete=models.PROTECT, related_name="runs", verbose_name=_("computation")
+    )
     contract = models.ForeignKey(Contract, on_delete=models.PROTECT, related_name="runs")
     submitted_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     spec = models.JSONField()  # sandbox.spec.RunSpec
@@ -65,7 +69,8 @@ class Run(Stateful):
         constraints = [
             models.CheckConstraint(condition=models.Q(state__in=RunState.values), name="run_state_known"),
             models.CheckConstraint(
-                condition=~models.Q(state=RunState.RUNNING) | models.Q(claim__isnull=False, lease__isnull=False),
+                condition=~models.Q(state=RunState.RUNNING)
+                | models.Q(claim__isnull=False, lease__isnull=False),
                 name="running_is_claimed",
             ),
             models.CheckConstraint(
@@ -91,7 +96,9 @@ class Release(models.Model):
     digest = models.CharField(max_length=80)  # "sha256:<hex>" of `table`
     receipt = models.BinaryField()  # canonical JSON (RFC 8785)
     summary = models.JSONField()  # which rules ran with which parameters, how many cells are withheld
-    evidence = models.BinaryField()  # Arrow IPC: contributors and reasons per cell; for reviewers, never downloaded
+    evidence = (
+        models.BinaryField()
+    )  # Arrow IPC: contributors and reasons per cell; for reviewers, never downloaded
     released = models.DateTimeField()
 
     class Meta:
@@ -105,6 +112,11 @@ class Release(models.Model):
     @property
     def audit_ref(self) -> str:
         return f"release:{self.uid}"
+
+    @property
+    def dimensions(self) -> int:
+        """How many of the table's first columns are dimensions."""
+        return len(self.run.computation.query["dimensions"])
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if self.pk:

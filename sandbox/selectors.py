@@ -30,7 +30,9 @@ def visible_runs(actor: Actor) -> QuerySet[Run]:
 
 def visible_releases(actor: Actor) -> QuerySet[Release]:
     """Released tables: the enterprise whose contract it is, and the bureau's reviewers."""
-    rows = Release.objects.select_related("run__computation", "run__contract__enterprise", "run__contract__request")
+    rows = Release.objects.select_related(
+        "run__computation", "run__contract__enterprise", "run__contract__request"
+    )
     if actor.organization is None:
         return rows.none()
     if actor.holds(Role.REVIEWER, OrganizationKind.BUREAU, OrganizationKind.OPERATOR):

@@ -42,7 +42,10 @@ class Failure(models.TextChoices):
     OUTPUT_LIMIT = "output_limit", _("The result was larger than allowed. Ask for fewer dimensions.")
     ENGINE_ERROR = "engine_error", _("The engine could not compute this. The operator has been told.")
     SANDBOX_LOST = "sandbox_lost", _("The sandbox was interrupted several times. Submit it again.")
-    NO_SANDBOX = "no_sandbox", _("This machine has no working sandbox; nothing runs without one. The operator has been told.")
+    NO_SANDBOX = (
+        "no_sandbox",
+        _("This machine has no working sandbox; nothing runs without one. The operator has been told."),
+    )
     EXTRACT_CHANGED = "extract_changed", _("An extract is not the one on record. The operator has been told.")
     DISCLOSURE_ERROR = "disclosure_error", _("The result could not be protected, so it was not released.")
     CONTRACT_HALTED = "contract_halted", _("The contract no longer permits this run.")

@@ -11,7 +11,10 @@ def uses_of(query: AggregateQuery, terms: Terms) -> tuple[tuple[ColumnUse, ...],
     """Every use of a column and every join. The decision checks them against the signed terms a second time,
     by code that shares nothing with the guard."""
     uses = [ColumnUse(d.column.dataset, d.column.column, ColumnRole.DIMENSION) for d in query.dimensions]
-    uses += [ColumnUse(f.column.dataset, f.column.column, ColumnRole.DIMENSION, values=f.values) for f in query.filters]
+    uses += [
+        ColumnUse(f.column.dataset, f.column.column, ColumnRole.DIMENSION, values=f.values)
+        for f in query.filters
+    ]
     uses += [
         ColumnUse(m.column.dataset, m.column.column, ColumnRole.MEASURE, m.aggregate)
         for m in query.measures

@@ -111,10 +111,15 @@ def _protect_and_release(claimed: Claimed, sql: str, outcome: Outcome, raw: pa.T
         log.exception("run %s could not be protected", claimed.run.uid)
         end(claimed, Failure.DISCLOSURE_ERROR)
         return
+    if protected.exposed:
+        log.error("run %s: totals would expose withheld values of %s", claimed.run.uid, protected.exposed)
+        end(claimed, Failure.DISCLOSURE_ERROR)
+        return
+    published = [protected.table] if protected.totals is None else [protected.table, protected.totals]
     release(
         claimed,
         Result(
-            table=to_ipc(protected.table),
+            table=to_ipc(pa.concat_tables(published)),
             evidence=to_ipc(protected.evidence),
             summary=protected.summary,
             sql_digest=digest(sql.encode()),

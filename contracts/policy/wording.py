@@ -111,7 +111,7 @@ class _Writer:
     def pairs(self, terms: Terms) -> Iterator[tuple[str, str]]:
         yield self._say("provider"), self._list([self._name(uid) for uid in terms.assigners])
         yield self._say("consumer"), self._name(terms.assignee)
-        yield self._say("purpose"), terms.purpose
+        yield self._say("purpose"), self._name(terms.purpose)
         yield self._say("scenario"), terms.scenario
         for dataset in terms.datasets:
             name = self._names.get(dataset.uid, "")

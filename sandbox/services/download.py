@@ -16,6 +16,7 @@ from audit.use_case import use_case
 from contracts.decisions import Action, Facts, decide
 from contracts.permissions import check_can_compute
 from contracts.policy.canonical import digest, matches
+from contracts.names import names_in
 from contracts.policy.wording import describe
 from parties.actors import Actor
 from sandbox.formats import FORMATS, from_ipc, render
@@ -41,17 +42,23 @@ def download(*, actor: Actor, release: Release, format_name: str) -> Download:
     name = f"dataspace-{release.uid!s:.8}"
     body = bytes(release.table)
     if not matches(body, release.digest):
-        raise Refused("release.damaged", _("The stored result does not match its receipt. The operator has been told."))
+        raise Refused(
+            "release.damaged", _("The stored result does not match its receipt. The operator has been told.")
+        )
     if format_name == "receipt":
         result = Download(f"{name}-receipt.json", "application/json", bytes(release.receipt))
     elif format_name in FORMATS:
         chosen = FORMATS[format_name]
-        file = render(format_name, from_ipc(body), provenance(release))
+        file = render(format_name, from_ipc(body), release.dimensions, provenance(release))
         result = Download(f"{name}.{chosen.suffix}", chosen.content_type, file)
     else:
         raise Refused("release.format", _("Choose CSV, XLSX, Parquet or the receipt."))
     record(
-        Event.RELEASE_DOWNLOADED, actor=actor, about=release.audit_ref, format=format_name, contract=contract.audit_ref
+        Event.RELEASE_DOWNLOADED,
+        actor=actor,
+        about=release.audit_ref,
+        format=format_name,
+        contract=contract.audit_ref,
     )
     return result
 
@@ -67,9 +74,9 @@ def provenance(release: Release) -> list[tuple[str, str]]:
         (_t("Released"), timezone.localtime(release.released).isoformat(timespec="seconds")),
         (_t("Enterprise"), contract.enterprise.name),
         (_t("Contract digest"), contract.digest),
-        *describe(contract.terms, language),
+        *describe(contract.terms, language, names=names_in(contract)),
         (_t("Extracts"), extracts),
-        (_t("Withheld cells"), str(release.summary.get("withheld", 0))),
+        (_t("Withheld cells"), str(release.summary["not_shown"])),
         (_t("Withheld cells are marked"), _t("— means: withheld to protect individuals, or nothing there")),
         (_t("Result digest"), release.digest),
         (_t("Receipt digest"), digest(bytes(release.receipt))),

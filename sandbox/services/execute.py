@@ -59,7 +59,9 @@ class Result:
 def claim(run_uid: str) -> Claimed | None:
     """Take a waiting run, deciding again whether it may start. None if there is nothing to take or it ended here."""
     with transaction.atomic():
-        run = Run.objects.select_for_update(skip_locked=True).filter(uid=run_uid, state=RunState.QUEUED).first()
+        run = (
+            Run.objects.select_for_update(skip_locked=True).filter(uid=run_uid, state=RunState.QUEUED).first()
+        )
         if run is None:
             return None
         contract = _contract(run)
@@ -79,7 +81,9 @@ def claim(run_uid: str) -> Claimed | None:
 def keep(claimed: Claimed) -> Failure | None:
     """Renew the lease. Returns why the work must stop, or None to go on: asked about once a second (P8)."""
     now = timezone.now()
-    renewed = Run.objects.filter(pk=claimed.run.pk, claim=claimed.claim, state=RunState.RUNNING).update(lease=now + LEASE)
+    renewed = Run.objects.filter(pk=claimed.run.pk, claim=claimed.claim, state=RunState.RUNNING).update(
+        lease=now + LEASE
+    )
     if not renewed:
         return Failure.INTERRUPTED
     run = Run.objects.only("cancel_requested", "contract_id").get(pk=claimed.run.pk)
@@ -94,8 +98,10 @@ def keep(claimed: Claimed) -> Failure | None:
 def release(claimed: Claimed, result: Result) -> Release | None:
     """Release a protected table, if the contract still permits it. None if it does not or the claim was lost."""
     with transaction.atomic():
-        contract = Contract.objects.select_for_update(of=["self"]).select_related("enterprise", "request").get(
-            pk=claimed.run.contract_id
+        contract = (
+            Contract.objects.select_for_update(of=["self"])
+            .select_related("enterprise", "request")
+            .get(pk=claimed.run.contract_id)
         )
         run = _still_ours(claimed)
         if run is None:
@@ -134,7 +140,11 @@ def sweep() -> int:
     waiting = Run.objects.filter(state=RunState.QUEUED, state_since__lt=now - timedelta(seconds=5))
     for pk in stuck.values_list("pk", flat=True):
         with transaction.atomic():
-            run = Run.objects.select_for_update(skip_locked=True).filter(pk=pk, state=RunState.RUNNING, lease__lt=now).first()
+            run = (
+                Run.objects.select_for_update(skip_locked=True)
+                .filter(pk=pk, state=RunState.RUNNING, lease__lt=now)
+                .first()
+            )
             if run is not None:
                 _requeue(run, Failure.INTERRUPTED)
                 touched += 1
@@ -193,5 +203,12 @@ def _requeue(run: Run, why: Failure) -> None:
     elif run.attempts >= MAX_ATTEMPTS:
         _end(run, why)
     else:
-        move(run, RunState.QUEUED, actor=SYSTEM, set_fields={"claim": None, "lease": None}, attempt=run.attempts, code=str(why))
+        move(
+            run,
+            RunState.QUEUED,
+            actor=SYSTEM,
+            set_fields={"claim": None, "lease": None},
+            attempt=run.attempts,
+            code=str(why),
+        )
         queue.nudge(run.uid)

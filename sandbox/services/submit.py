@@ -52,7 +52,11 @@ def submit(*, actor: Actor, contract: Contract, question: Question) -> Run:
 
     Raises Refused: role.missing, contract.* (any term), guard.* (the text), run.too_many, dataset.no_version.
     """
-    contract = Contract.objects.select_for_update(of=["self"]).select_related("enterprise", "request").get(pk=contract.pk)
+    contract = (
+        Contract.objects.select_for_update(of=["self"])
+        .select_related("enterprise", "request")
+        .get(pk=contract.pk)
+    )
     check_can_compute(actor, contract)
     query = checked(question, contract.terms)
     permit = decide(contract, facts_for(Action.SUBMIT, contract, query))
@@ -68,7 +72,11 @@ def submit(*, actor: Actor, contract: Contract, question: Question) -> Run:
         query=query.to_json(), digest=spec.query,
     )  # fmt: skip
     run = Run.objects.create(
-        computation=computation, contract=contract, submitted_by=actor.user, spec=spec.to_json(), state=RunState.QUEUED
+        computation=computation,
+        contract=contract,
+        submitted_by=actor.user,
+        spec=spec.to_json(),
+        state=RunState.QUEUED,
     )
     contract.runs_used += 1
     contract.save(update_fields=["runs_used"])
@@ -83,7 +91,9 @@ def submit(*, actor: Actor, contract: Contract, question: Question) -> Run:
 @use_case("run.cancel", about="run")
 def cancel(*, actor: Actor, run: Run) -> Run:
     """Cancel a run: at once if it waits (the quota is given back), within a second if it is under way (it is not)."""
-    contract = Contract.objects.select_for_update(of=["self"]).select_related("enterprise").get(pk=run.contract_id)
+    contract = (
+        Contract.objects.select_for_update(of=["self"]).select_related("enterprise").get(pk=run.contract_id)
+    )
     run = Run.objects.select_for_update().get(pk=run.pk)
     check_can_compute(actor, contract)
     if run.state == RunState.QUEUED:
@@ -111,7 +121,7 @@ def facts_for(action: Action, contract: Contract, query: AggregateQuery) -> Fact
 
 def extract_for(term: DatasetTerm) -> ExtractRef:
     """The newest published version that still has every column of the contract as it was signed."""
-    dataset = Dataset.objects.filter(uid=term.uid).first()
+    dataset = Dataset.objects.filter(uid=term.uid.removeprefix("urn:uuid:")).first()
     version = dataset.current if dataset else None
     if version is None or not _fits(term, version):
         raise Refused(
@@ -120,7 +130,7 @@ def extract_for(term: DatasetTerm) -> ExtractRef:
             dataset=term.name,
         )
     return ExtractRef(
-        table=term.name, dataset_uid=term.uid, version_uid=str(version.uid), number=version.number,
+        table=term.name, dataset_uid=term.uid.removeprefix("urn:uuid:"), version_uid=str(version.uid), number=version.number,
         rows=version.rows or 0, sha256=version.sha256, sm3=version.sm3,
     )  # fmt: skip
 
@@ -129,4 +139,6 @@ def _fits(term: DatasetTerm, version: Version) -> bool:
     schema = version.schema
     columns = [(c, schema.column(c.name)) for c in term.columns]
     has_unit = (term.unit is None) == (schema.unit is None)
-    return has_unit and all(found is not None and found.type is c.type and found.scale == c.scale for c, found in columns)
+    return has_unit and all(
+        found is not None and found.type is c.type and found.scale == c.scale for c, found in columns
+    )

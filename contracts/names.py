@@ -1,0 +1,21 @@
+"""Words for the ids in a contract's terms: what `contracts.policy.wording.describe` takes as `names`."""
+
+from __future__ import annotations
+
+from catalog.models import Dataset
+from contracts.models import Contract
+from contracts.states import Purpose
+
+
+def names_in(contract: Contract) -> dict[str, str]:
+    """IRI of each party and dataset → its name; "dataset.column" → the column's meaning; purpose → its words."""
+    names = {value: str(label) for value, label in Purpose.choices}
+    names |= {signature.organization.iri: signature.organization.name for signature in contract.signatures.all()}
+    datasets = Dataset.objects.filter(name__in=[term.name for term in contract.terms.datasets])
+    for dataset in datasets:
+        names[dataset.iri] = dataset.title
+        version = dataset.current
+        for column in version.schema.columns if version else ():
+            if column.meaning:
+                names[f"{dataset.name}.{column.name}"] = f"{column.meaning} ({column.name})"
+    return names

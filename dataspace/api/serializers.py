@@ -1,0 +1,227 @@
+"""The shapes of the API. Serializers read input and write output; they never save."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers as s
+
+from catalog.models import Dataset, Version
+from catalog.selectors import versions_of
+from contracts.draft import offered_role
+from contracts.models import AccessRequest, Contract
+from contracts.policy.canonical import parse
+from contracts.states import Outcome, Purpose
+from sandbox.formats import from_ipc, rows
+from sandbox.models import Release, Run
+
+
+class LoginIn(s.Serializer[Any]):
+    username = s.CharField(max_length=150)
+    password = s.CharField(max_length=200, trim_whitespace=False)
+
+
+class LoginOut(s.Serializer[Any]):
+    token = s.CharField()
+    expires = s.DateTimeField()
+
+
+class ColumnOut(s.Serializer[Any]):
+    name = s.CharField()
+    type = s.CharField()
+    kind = s.CharField()
+    grade = s.IntegerField()
+    meaning = s.CharField()
+    domain = s.ListField(child=s.CharField(), allow_null=True)
+    offered_as = s.SerializerMethodField()
+
+    def get_offered_as(self, column: Any) -> str | None:
+        """`dimension`, `measure`, `unit`, or null for a column no contract can include."""
+        return offered_role(column)
+
+
+class DatasetOut(s.ModelSerializer[Dataset]):
+    provider = s.CharField(source="provider.name")
+    grade = s.IntegerField(allow_null=True)
+    rows = s.SerializerMethodField()
+
+    class Meta:
+        model = Dataset
+        fields = ("uid", "name", "title", "title_en", "description", "provider", "theme", "cadence", "synthetic", "state", "grade", "rows")
+
+    def get_rows(self, dataset: Dataset) -> int | None:
+        return dataset.current.rows if dataset.current else None
+
+
+class VersionOut(s.ModelSerializer[Version]):
+    class Meta:
+        model = Version
+        fields = ("uid", "number", "rows", "published", "sha256", "sm3")
+
+
+class DatasetDetailOut(DatasetOut):
+    columns = s.SerializerMethodField()
+    versions = s.SerializerMethodField()
+
+    class Meta(DatasetOut.Meta):
+        fields = (*DatasetOut.Meta.fields, "columns", "versions")  # type: ignore[assignment]
+
+    def get_columns(self, dataset: Dataset) -> list[dict[str, Any]]:
+        version = dataset.current
+        return list(ColumnOut(version.schema.columns, many=True).data) if version else []
+
+    def get_versions(self, dataset: Dataset) -> list[dict[str, Any]]:
+        published = versions_of(self.context["actor"], dataset).exclude(published=None)
+        return list(VersionOut(published, many=True).data)
+
+
+class WishIn(s.Serializer[Any]):
+    dataset = s.CharField(help_text="The dataset's name or uid.")
+    columns = s.ListField(child=s.CharField(max_length=48), max_length=500)
+
+
+class RequestIn(s.Serializer[Any]):
+    datasets = WishIn(many=True)
+    purpose = s.ChoiceField(choices=Purpose.choices)
+    scenario = s.CharField(max_length=2000)
+    wanted = s.CharField(max_length=2000)
+    term_days = s.IntegerField(min_value=1, max_value=1825)
+    max_runs = s.IntegerField(min_value=1, max_value=100_000)
+
+
+class DecisionOut(s.Serializer[Any]):
+    organization = s.CharField(source="organization.name")
+    part = s.CharField()
+    outcome = s.CharField()
+    reason = s.CharField()
+    decided = s.DateTimeField(allow_null=True)
+
+
+class RequestOut(s.ModelSerializer[AccessRequest]):
+    organization = s.CharField(source="organization.name")
+    datasets = s.SerializerMethodField()
+    decisions = DecisionOut(many=True)
+    contract = s.SerializerMethodField()
+
+    class Meta:
+        model = AccessRequest
+        fields = (
+            "uid", "state", "state_since", "organization", "purpose", "scenario", "wanted", "term_days", "max_runs",
+            "filed", "datasets", "decisions", "contract",
+        )  # fmt: skip
+
+    def get_datasets(self, request: AccessRequest) -> list[dict[str, Any]]:
+        return [{"dataset": item.dataset.name, "columns": item.columns} for item in request.items.all()]
+
+    def get_contract(self, request: AccessRequest) -> str | None:
+        contract = Contract.objects.filter(request=request).only("uid").first()
+        return str(contract.uid) if contract else None
+
+
+class DecisionIn(s.Serializer[Any]):
+    outcome = s.ChoiceField(choices=Outcome.choices)
+    reason = s.CharField(max_length=2000)
+    limits = s.DictField(child=s.IntegerField(), required=False, help_text="Stricter terms: k, dominance, max_runs, …")
+
+
+class SignatureOut(s.Serializer[Any]):
+    organization = s.CharField(source="organization.name")
+    part = s.CharField()
+    signed = s.DateTimeField(allow_null=True)
+
+
+class ContractOut(s.ModelSerializer[Contract]):
+    enterprise = s.CharField(source="enterprise.name")
+    signatures = SignatureOut(many=True)
+    runs_left = s.SerializerMethodField()
+
+    class Meta:
+        model = Contract
+        fields = (
+            "uid", "state", "state_since", "enterprise", "digest", "valid_from", "valid_until", "runs_used", "runs_left",
+            "halt_reason", "signatures",
+        )  # fmt: skip
+
+    def get_runs_left(self, contract: Contract) -> int:
+        return contract.terms.max_runs - contract.runs_used
+
+
+class ContractDetailOut(ContractOut):
+    document = s.SerializerMethodField(help_text="ODRL; `digest` is over its RFC 8785 form.")
+
+    class Meta(ContractOut.Meta):
+        fields = (*ContractOut.Meta.fields, "document")  # type: ignore[assignment]
+
+    def get_document(self, contract: Contract) -> dict[str, Any]:
+        document: dict[str, Any] = parse(bytes(contract.document))
+        return document
+
+
+class SignatureIn(s.Serializer[Any]):
+    digest = s.CharField(max_length=80, help_text="Of the document you read: `digest` of the contract.")
+
+
+class ReasonIn(s.Serializer[Any]):
+    reason = s.CharField(max_length=500)
+
+
+class QuestionIn(s.Serializer[Any]):
+    """SQL, or the structured form of the same: exactly one of them."""
+
+    sql = s.CharField(required=False, trim_whitespace=False)
+    query = s.DictField(required=False)
+    title = s.CharField(required=False, max_length=120, default="")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("sql" in attrs) == ("query" in attrs):
+            raise s.ValidationError("Give either `sql` or `query`.")
+        return attrs
+
+
+class PreviewOut(s.Serializer[Any]):
+    problems = s.ListField(child=s.DictField())
+    rows = s.IntegerField()
+    cells = s.IntegerField()
+    runs_left = s.IntegerField()
+    query = s.SerializerMethodField()
+
+    def get_query(self, preview: Any) -> dict[str, Any] | None:
+        return preview.query.to_json() if preview.query else None
+
+
+class RunOut(s.ModelSerializer[Run]):
+    title = s.CharField(source="computation.title")
+    contract = s.UUIDField(source="contract.uid")
+    release = s.SerializerMethodField()
+    failure_text = s.CharField(source="get_failure_display")
+
+    class Meta:
+        model = Run
+        fields = ("uid", "title", "contract", "state", "state_since", "queued", "failure", "failure_text", "release")
+
+    def get_release(self, run: Run) -> str | None:
+        release = getattr(run, "release", None)
+        return str(release.uid) if release else None
+
+
+class ReleaseOut(s.ModelSerializer[Release]):
+    run = s.UUIDField(source="run.uid")
+    columns = s.SerializerMethodField()
+    rows = s.SerializerMethodField()
+    receipt = s.SerializerMethodField()
+
+    class Meta:
+        model = Release
+        fields = ("uid", "run", "released", "digest", "summary", "columns", "rows", "receipt")
+
+    def get_columns(self, release: Release) -> list[str]:
+        return list(from_ipc(bytes(release.table)).column_names)
+
+    def get_rows(self, release: Release) -> list[list[Any]]:
+        """Values that are not shown are null; exact decimals are text."""
+        return rows(from_ipc(bytes(release.table)), release.dimensions)
+
+    def get_receipt(self, release: Release) -> dict[str, Any]:
+        receipt: dict[str, Any] = parse(bytes(release.receipt))
+        return receipt
+
