@@ -71,7 +71,9 @@ def _check(value: Any, path: str) -> None:
             for i, item in enumerate(value):
                 _check(item, f"{path}[{i}]")
         case _:
-            raise NotCanonical(f"{path}: {type(value).__name__} has no canonical form; write decimals as text")
+            raise NotCanonical(
+                f"{path}: {type(value).__name__} has no canonical form; write decimals as text"
+            )
 
 
 def _check_text(value: str, path: str) -> None:

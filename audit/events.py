@@ -74,7 +74,9 @@ PAYLOAD: dict[Event, frozenset[str]] = {
     Event.VERSION_CHECKED: frozenset({"rows", "bad_rows"}),
     Event.VERSION_SCHEMA_SET: frozenset({"schema"}),
     Event.VERSION_BUILDING: frozenset({"on_bad_rows"}),
-    Event.VERSION_PUBLISHED: frozenset({"dataset", "number", "rows", "dropped_rows", "sha256", "sm3", "schema"}),
+    Event.VERSION_PUBLISHED: frozenset(
+        {"dataset", "number", "rows", "dropped_rows", "sha256", "sm3", "schema"}
+    ),
     Event.VERSION_FAILED: frozenset({"code"}),
     Event.REQUEST_FILED: frozenset({"datasets", "purpose"}),
     Event.REQUEST_DECIDED: frozenset({"part", "outcome"}),

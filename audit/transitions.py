@@ -55,7 +55,9 @@ class Stateful(models.Model):
         self._stored_state = self.state
 
 
-def move(thing: Stateful, to: str, *, actor: Who, set_fields: Mapping[str, Any] | None = None, **payload: Any) -> None:
+def move(
+    thing: Stateful, to: str, *, actor: Who, set_fields: Mapping[str, Any] | None = None, **payload: Any
+) -> None:
     """Bring a row, locked by the caller, to state `to`; save it with `set_fields`; record the event.
 
     Raises Refused("state.not_allowed") if the machine has no such move.
@@ -64,7 +66,9 @@ def move(thing: Stateful, to: str, *, actor: Who, set_fields: Mapping[str, Any] 
         raise RuntimeError("move() needs the caller's transaction and row lock")
     event = thing.MOVES.get(thing.state, {}).get(to)
     if event is None:
-        raise Refused("state.not_allowed", _("This is no longer possible: its state has changed. Reload the page."))
+        raise Refused(
+            "state.not_allowed", _("This is no longer possible: its state has changed. Reload the page.")
+        )
     for name, value in (set_fields or {}).items():
         setattr(thing, name, value)
     thing.state = thing._stored_state = to  # noqa: SLF001

@@ -70,7 +70,10 @@ def is_permitted(contract: Contract, facts: Facts) -> bool:
 
 def _check_signed(contract: Contract) -> None:
     document = bytes(contract.document)
-    tampered = Refused("contract.tampered", _("The stored contract is not the one that was signed. The operator has been told."))
+    tampered = Refused(
+        "contract.tampered",
+        _("The stored contract is not the one that was signed. The operator has been told."),
+    )
     if not matches(document, contract.digest):
         raise tampered
     signatures = list(contract.signatures.select_related("key", "organization"))

@@ -49,7 +49,10 @@ def offered_columns(schema: Schema) -> list[Column]:
 def draft_terms(request: AccessRequest, *, now: datetime) -> Terms:
     """The terms both sides will sign. Raises Refused if a dataset is no longer offered as it was asked for."""
     now = now.replace(microsecond=0)
-    items = [(item.dataset, item.columns) for item in request.items.select_related("dataset__provider").order_by("dataset__name")]
+    items = [
+        (item.dataset, item.columns)
+        for item in request.items.select_related("dataset__provider").order_by("dataset__name")
+    ]
     decisions = list(request.decisions.all())
     datasets = tuple(_dataset_term(dataset, columns) for dataset, columns in items)
     return Terms(
@@ -60,10 +63,14 @@ def draft_terms(request: AccessRequest, *, now: datetime) -> Terms:
         datasets=datasets,
         joins=_joins([(dataset.name, _schema_of(dataset)) for dataset, _columns in items]),
         disclosure=_disclosure(items, [d.limits for d in decisions]),
-        max_runs=min([request.max_runs, *(d.limits["max_runs"] for d in decisions if "max_runs" in d.limits)]),
+        max_runs=min(
+            [request.max_runs, *(d.limits["max_runs"] for d in decisions if "max_runs" in d.limits)]
+        ),
         valid_from=now,
         valid_until=now + timedelta(days=request.term_days),
-        retention_days=min([RETENTION_DAYS, *(d.limits["retention_days"] for d in decisions if "retention_days" in d.limits)]),
+        retention_days=min(
+            [RETENTION_DAYS, *(d.limits["retention_days"] for d in decisions if "retention_days" in d.limits)]
+        ),
     )
 
 
@@ -83,7 +90,11 @@ def check_columns(dataset: Dataset, names: Iterable[str]) -> None:
 def _schema_of(dataset: Dataset) -> Schema:
     version = dataset.current
     if version is None:
-        raise Refused("dataset.no_version", _("This dataset has no published version at the moment."), dataset=dataset.name)
+        raise Refused(
+            "dataset.no_version",
+            _("This dataset has no published version at the moment."),
+            dataset=dataset.name,
+        )
     return version.schema
 
 

@@ -13,7 +13,15 @@ from audit.transitions import Stateful
 from catalog.models import Dataset
 from contracts.policy import agreement
 from contracts.policy.terms import Terms
-from contracts.states import CONTRACT_MOVES, REQUEST_MOVES, ContractState, Outcome, Part, Purpose, RequestState
+from contracts.states import (
+    CONTRACT_MOVES,
+    REQUEST_MOVES,
+    ContractState,
+    Outcome,
+    Part,
+    Purpose,
+    RequestState,
+)
 from parties.models import Organization, SigningKey
 
 
@@ -23,13 +31,23 @@ class AccessRequest(Stateful):
     KIND = "request"
     MOVES = REQUEST_MOVES
 
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="requests", verbose_name=_("enterprise"))
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="requests", verbose_name=_("enterprise")
+    )
     filed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     purpose = models.CharField(_("purpose"), max_length=10, choices=Purpose)
-    scenario = models.TextField(_("scenario"), max_length=2000, help_text=_("What the results are used for, by whom."))
-    wanted = models.TextField(_("wanted measures"), max_length=2000, help_text=_("The tables you want, in your own words."))
-    term_days = models.PositiveIntegerField(_("term in days"), validators=[MinValueValidator(1), MaxValueValidator(1825)])
-    max_runs = models.PositiveIntegerField(_("number of runs"), validators=[MinValueValidator(1), MaxValueValidator(100_000)])
+    scenario = models.TextField(
+        _("scenario"), max_length=2000, help_text=_("What the results are used for, by whom.")
+    )
+    wanted = models.TextField(
+        _("wanted measures"), max_length=2000, help_text=_("The tables you want, in your own words.")
+    )
+    term_days = models.PositiveIntegerField(
+        _("term in days"), validators=[MinValueValidator(1), MaxValueValidator(1825)]
+    )
+    max_runs = models.PositiveIntegerField(
+        _("number of runs"), validators=[MinValueValidator(1), MaxValueValidator(100_000)]
+    )
     filed = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -37,7 +55,9 @@ class AccessRequest(Stateful):
         verbose_name = _("access request")
         verbose_name_plural = _("access requests")
         constraints = [
-            models.CheckConstraint(condition=models.Q(state__in=RequestState.values), name="request_state_known")
+            models.CheckConstraint(
+                condition=models.Q(state__in=RequestState.values), name="request_state_known"
+            )
         ]
 
     def __str__(self) -> str:
@@ -68,7 +88,9 @@ class Decision(models.Model):
     reason = models.TextField(max_length=2000, blank=True)
     # Terms this organization asks for: fields of DisclosureTerms, max_runs, retention_days. The stricter wins.
     limits = models.JSONField(default=dict)
-    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
     decided = models.DateTimeField(null=True)
 
     class Meta:
@@ -76,7 +98,11 @@ class Decision(models.Model):
             models.UniqueConstraint(fields=["request", "organization", "part"], name="decision_once"),
             models.CheckConstraint(
                 condition=models.Q(outcome="", decided_by=None, decided=None, reason="")
-                | (~models.Q(outcome="") & ~models.Q(reason="") & models.Q(decided_by__isnull=False, decided__isnull=False)),
+                | (
+                    ~models.Q(outcome="")
+                    & ~models.Q(reason="")
+                    & models.Q(decided_by__isnull=False, decided__isnull=False)
+                ),
                 name="decision_whole",
             ),
         ]
@@ -97,9 +123,13 @@ class Contract(Stateful):
     digest = models.CharField(max_length=80, unique=True, editable=False)  # "sha256:<hex>" of `document`
     valid_from = models.DateTimeField(_("valid from"))
     valid_until = models.DateTimeField(_("valid until"), db_index=True)
-    runs_used = models.PositiveIntegerField(_("runs used"), default=0)  # the meter; reserved under the row's lock
+    runs_used = models.PositiveIntegerField(
+        _("runs used"), default=0
+    )  # the meter; reserved under the row's lock
     drafted = models.DateTimeField(auto_now_add=True)
-    halted_by = models.ForeignKey(Organization, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    halted_by = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     halt_reason = models.CharField(_("reason"), max_length=500, blank=True)
 
     class Meta:
@@ -107,7 +137,9 @@ class Contract(Stateful):
         verbose_name = _("contract")
         verbose_name_plural = _("contracts")
         constraints = [
-            models.CheckConstraint(condition=models.Q(state__in=ContractState.values), name="contract_state_known")
+            models.CheckConstraint(
+                condition=models.Q(state__in=ContractState.values), name="contract_state_known"
+            )
         ]
 
     def __str__(self) -> str:
@@ -126,7 +158,9 @@ class Signature(models.Model):
     part = models.CharField(max_length=10, choices=Part)
     key = models.ForeignKey(SigningKey, on_delete=models.PROTECT, null=True)
     value = models.BinaryField(null=True)
-    signed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    signed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
     signed = models.DateTimeField(null=True)
 
     class Meta:
@@ -134,7 +168,9 @@ class Signature(models.Model):
             models.UniqueConstraint(fields=["contract", "organization"], name="signature_once"),
             models.CheckConstraint(
                 condition=models.Q(key=None, value=None, signed_by=None, signed=None)
-                | models.Q(key__isnull=False, value__isnull=False, signed_by__isnull=False, signed__isnull=False),
+                | models.Q(
+                    key__isnull=False, value__isnull=False, signed_by__isnull=False, signed__isnull=False
+                ),
                 name="signature_whole",
             ),
         ]

@@ -10,7 +10,9 @@ from contracts.states import Purpose
 def names_in(contract: Contract) -> dict[str, str]:
     """IRI of each party and dataset → its name; "dataset.column" → the column's meaning; purpose → its words."""
     names = {value: str(label) for value, label in Purpose.choices}
-    names |= {signature.organization.iri: signature.organization.name for signature in contract.signatures.all()}
+    names |= {
+        signature.organization.iri: signature.organization.name for signature in contract.signatures.all()
+    }
     datasets = Dataset.objects.filter(name__in=[term.name for term in contract.terms.datasets])
     for dataset in datasets:
         names[dataset.iri] = dataset.title

@@ -68,8 +68,13 @@ def check_can_halt(actor: Actor, contract: Contract) -> None:
 def check_can_resume(actor: Actor, contract: Contract) -> None:
     """Resume: the organization that suspended, or the bureau."""
     check_can_halt(actor, contract)
-    if actor.kind != OrganizationKind.BUREAU and (contract.halted_by is None or not actor.acts_for(contract.halted_by)):
-        raise Refused("contract.halted_by_other", _("Only the organization that suspended the contract, or the bureau, can resume it."))
+    if actor.kind != OrganizationKind.BUREAU and (
+        contract.halted_by is None or not actor.acts_for(contract.halted_by)
+    ):
+        raise Refused(
+            "contract.halted_by_other",
+            _("Only the organization that suspended the contract, or the bureau, can resume it."),
+        )
 
 
 def check_can_terminate(actor: Actor, contract: Contract) -> None:

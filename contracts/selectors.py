@@ -28,7 +28,9 @@ def visible_requests(actor: Actor) -> QuerySet[AccessRequest]:
         return rows.none()
     if actor.kind in _OVERSEERS:
         return rows
-    return rows.filter(Q(organization=actor.organization) | Q(decisions__organization=actor.organization)).distinct()
+    return rows.filter(
+        Q(organization=actor.organization) | Q(decisions__organization=actor.organization)
+    ).distinct()
 
 
 def visible_contracts(actor: Actor) -> QuerySet[Contract]:

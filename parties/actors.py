@@ -35,7 +35,9 @@ class Actor:
 
     def require(self, role: Role, *kinds: OrganizationKind) -> None:
         if not self.holds(role, *kinds):
-            raise Refused("role.missing", _("Your account does not have the role this step needs."), role=str(role))
+            raise Refused(
+                "role.missing", _("Your account does not have the role this step needs."), role=str(role)
+            )
 
     def acts_for(self, organization: Organization) -> bool:
         return self.organization is not None and self.organization.pk == organization.pk
@@ -46,7 +48,7 @@ NOBODY = Actor(uid="anonymous")
 
 
 def actor_for(user: User | AnonymousUser) -> Actor:
-    """The actor behind a request. Anonymous and inactive accounts, and accounts of inactive organizations, are nobody."""
+    """The actor behind a request. Anonymous, inactive, and of an inactive organization: nobody."""
     if not isinstance(user, User) or not user.is_active:
         return NOBODY
     organization = user.organization

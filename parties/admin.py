@@ -26,7 +26,9 @@ class ForAdministrators(admin.ModelAdmin[Any]):
     """Open to the bureau's administrators, by role; nothing is ever deleted, only made inactive."""
 
     def _may(self, request: HttpRequest) -> bool:
-        return bool(request.user.is_superuser) or actor_for(request.user).holds(Role.ADMINISTRATOR, OrganizationKind.BUREAU)  # type: ignore[union-attr]
+        return bool(request.user.is_superuser) or actor_for(request.user).holds(
+            Role.ADMINISTRATOR, OrganizationKind.BUREAU
+        )  # type: ignore[union-attr]
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self._may(request)
@@ -76,7 +78,9 @@ class MembershipForm(forms.ModelForm[Membership]):
         user, role = data.get("user") or self.instance.user, data.get("role")
         organization = user.organization if user else None
         if organization is None or role not in ROLES_OF[organization.kind]:
-            raise ValidationError(_("This role does not exist in an organization of this kind. Save the organization first."))
+            raise ValidationError(
+                _("This role does not exist in an organization of this kind. Save the organization first.")
+            )
         return data
 
 
@@ -103,7 +107,15 @@ class AccountAdmin(ForAdministrators, UserAdmin):
         (_("Person"), {"fields": ("full_name", "email", "organization")}),
         (_("Access"), {"fields": ("is_active", "is_staff")}),
     )
-    add_fieldsets = ((None, {"classes": ("wide",), "fields": ("username", "full_name", "organization", "password1", "password2")}),)
+    add_fieldsets = (
+        (
+            None,
+            {
+                "classes": ("wide",),
+                "fields": ("username", "full_name", "organization", "password1", "password2"),
+            },
+        ),
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).select_related("organization")

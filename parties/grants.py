@@ -55,7 +55,11 @@ def granted_to(permission: str, thing: Model) -> QuerySet[Organization]:
     """The organizations that hold `permission` on this object."""
     _check(permission)
     codename = permission.partition(".")[2]
-    groups = [group.pk for group, held in get_groups_with_perms(thing, attach_perms=True).items() if codename in held]
+    groups = [
+        group.pk
+        for group, held in get_groups_with_perms(thing, attach_perms=True).items()
+        if codename in held
+    ]
     return Organization.objects.filter(group__in=groups)
 
 

@@ -52,7 +52,9 @@ def create_key(organization: Organization, *, actor: Actor) -> SigningKey:
     private = Ed25519PrivateKey.generate()
     public = private.public_key().public_bytes_raw()
     key = SigningKey.objects.create(
-        organization=organization, public=public, sealed_private=keyring().encrypt(private.private_bytes_raw())
+        organization=organization,
+        public=public,
+        sealed_private=keyring().encrypt(private.private_bytes_raw()),
     )
     record(
         Event.KEY_CREATED, actor=actor, about=organization.audit_ref,
@@ -64,7 +66,10 @@ def create_key(organization: Organization, *, actor: Actor) -> SigningKey:
 def signer_for(organization: Organization) -> Signer:
     key = organization.signing_keys.filter(retired=None).first()
     if key is None:
-        raise Refused("key.missing", _("Your organization has no signing key. Ask the bureau's administrator to make one."))
+        raise Refused(
+            "key.missing",
+            _("Your organization has no signing key. Ask the bureau's administrator to make one."),
+        )
     raw = keyring().decrypt(bytes(key.sealed_private))
     return Ed25519Signer(str(key.uid), Ed25519PrivateKey.from_private_bytes(raw))
 

@@ -59,7 +59,12 @@ class User(AbstractUser):
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     full_name = models.CharField(_("full name"), max_length=60, blank=True)
     organization = models.ForeignKey(
-        Organization, on_delete=models.PROTECT, null=True, blank=True, verbose_name=_("organization"), related_name="accounts"
+        Organization,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        verbose_name=_("organization"),
+        related_name="accounts",
     )
 
     class Meta:
@@ -77,7 +82,9 @@ class User(AbstractUser):
 class Membership(models.Model):
     """One role of one account in its organization."""
 
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships", verbose_name=_("account"))
+    user = models.ForeignKey(
+        User, on_delete=models.CASCADE, related_name="memberships", verbose_name=_("account")
+    )
     role = models.CharField(_("role"), max_length=15, choices=Role)
 
     class Meta:
@@ -103,7 +110,9 @@ class SigningKey(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["organization"], condition=models.Q(retired=None), name="one_key_in_use_per_organization"
+                fields=["organization"],
+                condition=models.Q(retired=None),
+                name="one_key_in_use_per_organization",
             )
         ]
 

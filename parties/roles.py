@@ -15,7 +15,10 @@ class OrganizationKind(models.TextChoices):
 
 
 class Role(models.TextChoices):
-    MEMBER = "member", _("member")  # reads what the organization may read; an enterprise's member asks and computes
+    MEMBER = (
+        "member",
+        _("member"),
+    )  # reads what the organization may read; an enterprise's member asks and computes
     STEWARD = "steward", _("data steward")  # describes and publishes the provider's datasets
     APPROVER = "approver", _("approver")  # decides requests for the organization
     SIGNATORY = "signatory", _("signatory")  # signs, suspends, resumes and terminates contracts
@@ -28,7 +31,9 @@ class Role(models.TextChoices):
 ROLES_OF: dict[str, frozenset[str]] = {
     OrganizationKind.PROVIDER: frozenset({Role.MEMBER, Role.STEWARD, Role.APPROVER, Role.SIGNATORY}),
     OrganizationKind.ENTERPRISE: frozenset({Role.MEMBER, Role.SIGNATORY}),
-    OrganizationKind.BUREAU: frozenset({Role.MEMBER, Role.APPROVER, Role.SIGNATORY, Role.REVIEWER, Role.ADMINISTRATOR}),
+    OrganizationKind.BUREAU: frozenset(
+        {Role.MEMBER, Role.APPROVER, Role.SIGNATORY, Role.REVIEWER, Role.ADMINISTRATOR}
+    ),
     OrganizationKind.OPERATOR: frozenset({Role.MEMBER, Role.REVIEWER}),
     OrganizationKind.AUDITOR: frozenset({Role.MEMBER, Role.AUDITOR}),
 }

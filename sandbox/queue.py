@@ -1,4 +1,4 @@
-"""Nudge the workers: by task name, after commit. A lost message costs a few seconds, for the sweep looks at the rows."""
+"""Nudge the workers: by task name, after commit. The sweep makes up for lost messages."""
 
 from __future__ import annotations
 

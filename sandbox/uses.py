@@ -9,7 +9,8 @@ from sandbox.guard import AggregateQuery
 
 def uses_of(query: AggregateQuery, terms: Terms) -> tuple[tuple[ColumnUse, ...], tuple[JoinTerm, ...]]:
     """Every use of a column and every join. The decision checks them against the signed terms a second time,
-    by code that shares nothing with the guard."""
+    by code that shares nothing with the guard.
+    """
     uses = [ColumnUse(d.column.dataset, d.column.column, ColumnRole.DIMENSION) for d in query.dimensions]
     uses += [
         ColumnUse(f.column.dataset, f.column.column, ColumnRole.DIMENSION, values=f.values)

@@ -15,6 +15,7 @@ import pyarrow as pa
 from django.conf import settings
 
 from audit.refusals import Refused
+from contracts.policy.canonical import digest
 from sandbox import extracts
 from sandbox.disclosure import protect
 from sandbox.engines import generate
@@ -24,7 +25,6 @@ from sandbox.isolation.job import Job, Kind
 from sandbox.isolation.limits import Limits
 from sandbox.isolation.outcome import Outcome, Status
 from sandbox.isolation.spares import SparePool
-from contracts.policy.canonical import digest
 from sandbox.services.execute import Claimed, Result, claim, end, give_back, keep, release
 from sandbox.states import Failure
 
@@ -133,8 +133,9 @@ def _opened(claimed: Claimed) -> Iterator[list[int]]:
     """Read-only descriptors of exactly the extracts the spec names, in its order."""
     descriptors: list[int] = []
     try:
+        # One by one, so that those already open are closed if the next is not what it should be.
         for extract in claimed.spec.extracts:
-            descriptors.append(extracts.open_verified(extract))
+            descriptors += [extracts.open_verified(extract)]
         yield descriptors
     finally:
         for descriptor in descriptors:

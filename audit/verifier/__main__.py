@@ -11,9 +11,14 @@ from audit.verifier.check import verify
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m audit.verifier", description="核验审计日志导出文件 · Verify an export of the audit log")
+    parser = argparse.ArgumentParser(
+        prog="python -m audit.verifier",
+        description="核验审计日志导出文件 · Verify an export of the audit log",
+    )
     parser.add_argument("file", type=Path, help="导出文件 · the export")
-    parser.add_argument("--head", action="append", default=[], metavar="HEX", help="此前记下的链头哈希 · a head noted earlier")
+    parser.add_argument(
+        "--head", action="append", default=[], metavar="HEX", help="此前记下的链头哈希 · a head noted earlier"
+    )
     options = parser.parse_args(arguments)
     start = time.perf_counter()
     try:
@@ -24,7 +29,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     seconds = time.perf_counter() - start
     if report.finding:
-        print(f"不通过 · BROKEN  第 {report.finding.seq} 条 · entry {report.finding.seq}  [{report.finding.code}]")
+        print(
+            f"不通过 · BROKEN  第 {report.finding.seq} 条 · entry {report.finding.seq}  [{report.finding.code}]"
+        )
         print(f"  {report.finding.zh}\n  {report.finding.en}")
         return 1
     print(f"通过 · OK  {report.entries} 条 · entries, {seconds:.2f} s")

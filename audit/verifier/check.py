@@ -52,7 +52,11 @@ def verify(lines: Iterable[bytes], *, expected_heads: Iterable[str] = ()) -> Rep
     for raw in lines:
         line = raw.rstrip(b"\n")
         if stated is not None:
-            return Report(seq, leaf, Finding(seq, "after_head", "末尾声明之后还有内容", "there is data after the head line"))
+            return Report(
+                seq,
+                leaf,
+                Finding(seq, "after_head", "末尾声明之后还有内容", "there is data after the head line"),
+            )
         if line.startswith(b'{"head":'):
             stated = line
             continue
@@ -71,9 +75,13 @@ def _entry(line: bytes, seq: int, prev: str, seen: set[str]) -> Finding | None:
             line, parse_float=_no_float, parse_constant=_no_float, object_pairs_hook=_no_duplicates
         )
     except (ValueError, RecursionError) as error:
-        return Finding(seq, "not_json", f"第 {seq} 条不是合法的 JSON", f"entry {seq} is not valid JSON ({error})")
+        return Finding(
+            seq, "not_json", f"第 {seq} 条不是合法的 JSON", f"entry {seq} is not valid JSON ({error})"
+        )
     if not isinstance(fields, dict) or not fields.keys() >= FIELDS:
-        return Finding(seq, "fields", f"第 {seq} 条缺少必备字段", f"entry {seq} lacks a field every entry has")
+        return Finding(
+            seq, "fields", f"第 {seq} 条缺少必备字段", f"entry {seq} lacks a field every entry has"
+        )
     if fields["_seq"] != seq or isinstance(fields["_seq"], bool):
         return Finding(
             seq, "sequence", f"第 {seq} 条的序号不是 {seq}：有条目被删除、插入或调换",
@@ -85,6 +93,10 @@ def _entry(line: bytes, seq: int, prev: str, seen: set[str]) -> Finding | None:
             before, "link", f"第 {before} 条已被改动：第 {seq} 条所记的前条哈希与其不符",
             f"entry {before} was changed: entry {seq} holds another hash of it",
         )  # fmt: skip
+    return _own_content(line, fields, seq, prev, seen)
+
+
+def _own_content(line: bytes, fields: dict[str, Any], seq: int, prev: str, seen: set[str]) -> Finding | None:
     if _canonical(fields, seq, prev) != line:
         return Finding(seq, "canonical", f"第 {seq} 条不是规范形式", f"entry {seq} is not in canonical form")
     if fields["id"] in seen:
@@ -101,8 +113,15 @@ def _canonical(fields: dict[str, Any], seq: int, prev: str) -> bytes:
 
 def _ending(stated: bytes | None, seq: int, leaf: str, missing_heads: set[str]) -> Finding | None:
     if stated is None:
-        return Finding(seq, "no_head", "缺少末尾声明：文件可能被截断", "the head line is missing: the file may be cut short")
-    expected = json.dumps({"head": {"entries": seq, "leaf": leaf if seq else ""}}, separators=(",", ":")).encode()
+        return Finding(
+            seq,
+            "no_head",
+            "缺少末尾声明：文件可能被截断",
+            "the head line is missing: the file may be cut short",
+        )
+    expected = json.dumps(
+        {"head": {"entries": seq, "leaf": leaf if seq else ""}}, separators=(",", ":")
+    ).encode()
     if stated != expected:
         last = max(seq - 1, 0)
         return Finding(

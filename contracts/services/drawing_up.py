@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.utils import timezone
+
 from audit.events import Event
 from audit.recorder import record
 from contracts.draft import draft_terms
@@ -25,10 +26,14 @@ def draw_up(request: AccessRequest, *, actor: Actor) -> Contract:
     for decision in request.decisions.filter(part=Part.PROVIDER):
         Signature.objects.create(contract=contract, organization=decision.organization, part=Part.PROVIDER)
     for decision in request.decisions.filter(part=Part.BUREAU):
-        # The bureau authorizes by its decision and supervises as a party that can halt; it signs too, as implementing body.
+        # The implementing body signs too: it supervises as a party that can halt.
         Signature.objects.create(contract=contract, organization=decision.organization, part=Part.BUREAU)
     Signature.objects.create(contract=contract, organization=request.organization, part=Part.ENTERPRISE)
     record(
-        Event.CONTRACT_DRAFTED, actor=actor, about=contract.audit_ref, request=request.audit_ref, digest=contract.digest
+        Event.CONTRACT_DRAFTED,
+        actor=actor,
+        about=contract.audit_ref,
+        request=request.audit_ref,
+        digest=contract.digest,
     )
     return contract

@@ -1,4 +1,7 @@
-"""A request's life: filed, decided by every provider and the bureau, or withdrawn. Granted by all = a contract is drawn up."""
+"""A request's life: filed, decided by every provider and the bureau, or withdrawn.
+
+Granted by all of them, a contract is drawn up from it.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,14 @@ class Wish:
 
 @use_case("request.file", about="request")
 def file_request(
-    *, actor: Actor, wishes: Sequence[Wish], purpose: str, scenario: str, wanted: str, term_days: int, max_runs: int
+    *,
+    actor: Actor,
+    wishes: Sequence[Wish],
+    purpose: str,
+    scenario: str,
+    wanted: str,
+    term_days: int,
+    max_runs: int,
 ) -> AccessRequest:
     """File one request over several datasets. The caller fetched the datasets through catalog.selectors.
 
@@ -54,7 +64,11 @@ def file_request(
         raise Refused("request.empty", _("Choose at least one dataset, and at least one column of each."))
     for wish in wishes:
         if wish.dataset.state != DatasetState.LISTED:
-            raise Refused("dataset.not_offered", _("This dataset is not offered at the moment."), dataset=wish.dataset.name)
+            raise Refused(
+                "dataset.not_offered",
+                _("This dataset is not offered at the moment."),
+                dataset=wish.dataset.name,
+            )
         check_columns(wish.dataset, wish.columns)
     request = AccessRequest(
         organization=actor.organization, filed_by=actor.user, state=RequestState.FILED, purpose=purpose,
@@ -75,12 +89,17 @@ def file_request(
 
 @use_case("request.decide", about="request")
 def decide_request(
-    *, actor: Actor, request: AccessRequest, outcome: str, reason: str, limits: Mapping[str, int] | None = None
+    *,
+    actor: Actor,
+    request: AccessRequest,
+    outcome: str,
+    reason: str,
+    limits: Mapping[str, int] | None = None,
 ) -> AccessRequest:
     """Decide the actor's part. One decline closes the request; the last grant draws up the contract.
 
     `limits` asks for stricter terms (fields of DisclosureTerms, max_runs, retention_days).
-    Raises Refused: role.missing, request.own, request.closed, request.nothing_to_decide, request.reason, request.limits.
+    Raises Refused: role.missing, request.own, .closed, .nothing_to_decide, .outcome, .reason, .limits.
     """
     request = AccessRequest.objects.select_for_update().get(pk=request.pk)
     decision = permissions.open_decision(actor, request)
@@ -92,7 +111,9 @@ def decide_request(
     decision.outcome, decision.reason = outcome, reason.strip()[:2000]
     decision.decided_by, decision.decided = actor.user, timezone.now()
     decision.save()
-    record(Event.REQUEST_DECIDED, actor=actor, about=request.audit_ref, part=decision.part, outcome=str(outcome))
+    record(
+        Event.REQUEST_DECIDED, actor=actor, about=request.audit_ref, part=decision.part, outcome=str(outcome)
+    )
     if outcome == Outcome.DECLINE:
         move(request, RequestState.DECLINED, actor=actor)
     elif not request.decisions.filter(outcome="").exists():
@@ -126,7 +147,9 @@ def _check_fields(request: AccessRequest) -> None:
     try:
         request.clean_fields(exclude=["organization", "filed_by"])
     except ValidationError as error:
-        raise Refused("request.fields", _("Some fields are not filled in correctly."), fields=error.message_dict) from error
+        raise Refused(
+            "request.fields", _("Some fields are not filled in correctly."), fields=error.message_dict
+        ) from error
 
 
 def _checked_limits(limits: Mapping[str, Any]) -> dict[str, int]:
@@ -135,7 +158,8 @@ def _checked_limits(limits: Mapping[str, Any]) -> dict[str, int]:
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise Refused(
                 "request.limits",
-                _("%(name)s must be a whole number from %(low)s to %(high)s.") % {"name": name, "low": low, "high": high},
+                _("%(name)s must be a whole number from %(low)s to %(high)s.")
+                % {"name": name, "low": low, "high": high},
                 field=name,
             )
     return dict(limits)

@@ -36,10 +36,15 @@ def sign_contract(*, actor: Actor, contract: Contract, digest: str) -> Contract:
     contract = _locked(contract)
     signature = permissions.open_signature(actor, contract)
     if contract.state != ContractState.DRAFTED:
-        raise Refused("state.not_allowed", _("This is no longer possible: its state has changed. Reload the page."))
+        raise Refused(
+            "state.not_allowed", _("This is no longer possible: its state has changed. Reload the page.")
+        )
     document = bytes(contract.document)
     if digest != contract.digest or not matches(document, digest):
-        raise Refused("contract.other_document", _("This is not the document you were shown. Reload the page and read it again."))
+        raise Refused(
+            "contract.other_document",
+            _("This is not the document you were shown. Reload the page and read it again."),
+        )
     signer = signer_for(signature.organization)
     signature.value = signer.sign(document)
     signature.key = SigningKey.objects.get(uid=signer.key_uid)
@@ -57,7 +62,12 @@ def sign_contract(*, actor: Actor, contract: Contract, digest: str) -> Contract:
 def _halt(contract: Contract, to: ContractState, actor: Actor, reason: str) -> Contract:
     if not reason.strip():
         raise Refused("contract.reason", _("Give your reason; the other parties will read it."))
-    move(contract, to, actor=actor, set_fields={"halted_by": actor.organization, "halt_reason": reason.strip()[:500]})
+    move(
+        contract,
+        to,
+        actor=actor,
+        set_fields={"halted_by": actor.organization, "halt_reason": reason.strip()[:500]},
+    )
     return contract
 
 
@@ -74,7 +84,9 @@ def resume_contract(*, actor: Actor, contract: Contract) -> Contract:
     contract = _locked(contract)
     permissions.check_can_resume(actor, contract)
     if contract.state != ContractState.SUSPENDED:
-        raise Refused("state.not_allowed", _("This is no longer possible: its state has changed. Reload the page."))
+        raise Refused(
+            "state.not_allowed", _("This is no longer possible: its state has changed. Reload the page.")
+        )
     move(contract, ContractState.ACTIVE, actor=actor, set_fields={"halted_by": None, "halt_reason": ""})
     return contract
 
@@ -89,7 +101,8 @@ def terminate_contract(*, actor: Actor, contract: Contract, reason: str) -> Cont
 def expire_contracts() -> int:
     """Mark what has run out. Only the mark: decisions refuse by the clock whether this ran or not."""
     due = Contract.objects.filter(
-        state__in=[ContractState.DRAFTED, ContractState.ACTIVE, ContractState.SUSPENDED], valid_until__lte=timezone.now()
+        state__in=[ContractState.DRAFTED, ContractState.ACTIVE, ContractState.SUSPENDED],
+        valid_until__lte=timezone.now(),
     )
     expired = 0
     for pk in due.values_list("pk", flat=True):

@@ -59,10 +59,20 @@ def problem(error: Exception, context: dict[str, Any]) -> Response | None:
 def _response(
     code: int, name: str, detail: str, extra: dict[str, Any], headers: dict[str, str] | None = None
 ) -> Response:
-    body = {"type": f"urn:dataspace:problem:{name}", "title": name, "status": code, "detail": detail, **_plain(extra)}
+    body = {
+        "type": f"urn:dataspace:problem:{name}",
+        "title": name,
+        "status": code,
+        "detail": detail,
+        **_plain(extra),
+    }
     return Response(body, status=code, content_type=CONTENT_TYPE, headers=headers)
 
 
 def _plain(details: dict[str, Any]) -> dict[str, Any]:
     """Details may not overwrite the members RFC 9457 defines."""
-    return {key: value for key, value in details.items() if key not in {"type", "title", "status", "detail", "instance"}}
+    return {
+        key: value
+        for key, value in details.items()
+        if key not in {"type", "title", "status", "detail", "instance"}
+    }

@@ -47,7 +47,20 @@ class DatasetOut(s.ModelSerializer[Dataset]):
 
     class Meta:
         model = Dataset
-        fields = ("uid", "name", "title", "title_en", "description", "provider", "theme", "cadence", "synthetic", "state", "grade", "rows")
+        fields = (
+            "uid",
+            "name",
+            "title",
+            "title_en",
+            "description",
+            "provider",
+            "theme",
+            "cadence",
+            "synthetic",
+            "state",
+            "grade",
+            "rows",
+        )
 
     def get_rows(self, dataset: Dataset) -> int | None:
         return dataset.current.rows if dataset.current else None
@@ -121,7 +134,9 @@ class RequestOut(s.ModelSerializer[AccessRequest]):
 class DecisionIn(s.Serializer[Any]):
     outcome = s.ChoiceField(choices=Outcome.choices)
     reason = s.CharField(max_length=2000)
-    limits = s.DictField(child=s.IntegerField(), required=False, help_text="Stricter terms: k, dominance, max_runs, …")
+    limits = s.DictField(
+        child=s.IntegerField(), required=False, help_text="Stricter terms: k, dominance, max_runs, …"
+    )
 
 
 class SignatureOut(s.Serializer[Any]):
@@ -138,8 +153,8 @@ class ContractOut(s.ModelSerializer[Contract]):
     class Meta:
         model = Contract
         fields = (
-            "uid", "state", "state_since", "enterprise", "digest", "valid_from", "valid_until", "runs_used", "runs_left",
-            "halt_reason", "signatures",
+            "uid", "state", "state_since", "enterprise", "digest", "valid_from", "valid_until", "runs_used",
+            "runs_left", "halt_reason", "signatures",
         )  # fmt: skip
 
     def get_runs_left(self, contract: Contract) -> int:
@@ -197,7 +212,17 @@ class RunOut(s.ModelSerializer[Run]):
 
     class Meta:
         model = Run
-        fields = ("uid", "title", "contract", "state", "state_since", "queued", "failure", "failure_text", "release")
+        fields = (
+            "uid",
+            "title",
+            "contract",
+            "state",
+            "state_since",
+            "queued",
+            "failure",
+            "failure_text",
+            "release",
+        )
 
     def get_release(self, run: Run) -> str | None:
         release = getattr(run, "release", None)
@@ -224,4 +249,3 @@ class ReleaseOut(s.ModelSerializer[Release]):
     def get_receipt(self, release: Release) -> dict[str, Any]:
         receipt: dict[str, Any] = parse(bytes(release.receipt))
         return receipt
-

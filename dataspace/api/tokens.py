@@ -35,7 +35,9 @@ class Token(Door):
         with transaction.atomic():
             if not isinstance(user, User):
                 digest = hashlib.sha256(data["username"].encode()).hexdigest()
-                record(Event.LOGIN_FAILED, actor=NOBODY, about="account:-", outcome="refused", name_digest=digest)
+                record(
+                    Event.LOGIN_FAILED, actor=NOBODY, about="account:-", outcome="refused", name_digest=digest
+                )
             else:
                 instance, token = AuthToken.objects.create(user)
                 record(Event.TOKEN_ISSUED, actor=actor_for(user), about=user.audit_ref)

@@ -31,7 +31,9 @@ class Datasets(Door):
     )  # fmt: skip
     def get(self, request: Request) -> Response:
         filters = catalog.Filters(theme=request.query_params.get("theme", ""))
-        return self.page(shapes.DatasetOut, catalog.search(self.actor, request.query_params.get("q", ""), filters))
+        return self.page(
+            shapes.DatasetOut, catalog.search(self.actor, request.query_params.get("q", ""), filters)
+        )
 
 
 class DatasetDetail(Door):
@@ -50,7 +52,9 @@ class Requests(Door):
     @extend_schema(request=shapes.RequestIn, responses={201: shapes.RequestOut})
     def post(self, request: Request) -> Response:
         data = self.read(shapes.RequestIn, request)
-        wishes = [Wish(catalog.get_dataset(self.actor, w["dataset"]), w["columns"]) for w in data.pop("datasets")]
+        wishes = [
+            Wish(catalog.get_dataset(self.actor, w["dataset"]), w["columns"]) for w in data.pop("datasets")
+        ]
         filed = request_services.file_request(actor=self.actor, wishes=wishes, **data)
         return self.one(shapes.RequestOut, filed, status=201)
 
@@ -66,7 +70,9 @@ class RequestDecision(Door):
     def post(self, request: Request, uid: str) -> Response:
         asked = contracts.get_request(self.actor, uid)
         data = self.read(shapes.DecisionIn, request)
-        return self.one(shapes.RequestOut, request_services.decide_request(actor=self.actor, request=asked, **data))
+        return self.one(
+            shapes.RequestOut, request_services.decide_request(actor=self.actor, request=asked, **data)
+        )
 
 
 class RequestWithdrawal(Door):
@@ -93,7 +99,9 @@ class ContractSignature(Door):
     def post(self, request: Request, uid: str) -> Response:
         contract = contracts.get_contract(self.actor, uid)
         digest = self.read(shapes.SignatureIn, request)["digest"]
-        return self.one(shapes.ContractOut, signing.sign_contract(actor=self.actor, contract=contract, digest=digest))
+        return self.one(
+            shapes.ContractOut, signing.sign_contract(actor=self.actor, contract=contract, digest=digest)
+        )
 
 
 class ContractSuspension(Door):
@@ -101,7 +109,9 @@ class ContractSuspension(Door):
     def post(self, request: Request, uid: str) -> Response:
         contract = contracts.get_contract(self.actor, uid)
         reason = self.read(shapes.ReasonIn, request)["reason"]
-        return self.one(shapes.ContractOut, signing.suspend_contract(actor=self.actor, contract=contract, reason=reason))
+        return self.one(
+            shapes.ContractOut, signing.suspend_contract(actor=self.actor, contract=contract, reason=reason)
+        )
 
     @extend_schema(request=None, responses=shapes.ContractOut)
     def delete(self, request: Request, uid: str) -> Response:
@@ -115,7 +125,9 @@ class ContractTermination(Door):
     def post(self, request: Request, uid: str) -> Response:
         contract = contracts.get_contract(self.actor, uid)
         reason = self.read(shapes.ReasonIn, request)["reason"]
-        return self.one(shapes.ContractOut, signing.terminate_contract(actor=self.actor, contract=contract, reason=reason))
+        return self.one(
+            shapes.ContractOut, signing.terminate_contract(actor=self.actor, contract=contract, reason=reason)
+        )
 
 
 class ContractPreview(Door):
@@ -131,7 +143,9 @@ class ContractRuns(Door):
     def post(self, request: Request, uid: str) -> Response:
         contract = contracts.get_contract(self.actor, uid)
         question = _question(self.read(shapes.QuestionIn, request))
-        return self.one(shapes.RunOut, submit(actor=self.actor, contract=contract, question=question), status=201)
+        return self.one(
+            shapes.RunOut, submit(actor=self.actor, contract=contract, question=question), status=201
+        )
 
 
 class Runs(Door):
@@ -175,5 +189,7 @@ class ReleaseFile(Door):
 def _question(data: dict[str, object]) -> Question:
     query = data.get("query")
     return Question(
-        text=str(data.get("sql", "")), query=query if isinstance(query, dict) else None, title=str(data["title"])
+        text=str(data.get("sql", "")),
+        query=query if isinstance(query, dict) else None,
+        title=str(data["title"]),
     )

@@ -18,8 +18,6 @@ from parties.keys import create_key
 from parties.models import Membership, Organization, User
 from parties.roles import OrganizationKind, Role
 
-_PROVIDER = frozenset({Role.MEMBER, Role.STEWARD, Role.APPROVER, Role.SIGNATORY})
-
 
 @dataclass(frozen=True, slots=True)
 class Post:
@@ -33,20 +31,44 @@ class Post:
     duty: StrOrPromise
 
 
+def _roles(*roles: Role) -> frozenset[Role]:
+    return frozenset({Role.MEMBER, *roles})
+
+
+_PROVIDER = _roles(Role.STEWARD, Role.APPROVER, Role.SIGNATORY)
+_DECIDES = _roles(Role.APPROVER, Role.SIGNATORY)
+
+# Name, English name, kind
+MARKET = ("示例市市场监督管理局", "Market Regulation (demo)", OrganizationKind.PROVIDER)
+POWER = ("示例市供电公司", "Power Utility (demo)", OrganizationKind.PROVIDER)
+WATER = ("示例市水务集团", "Water Group (demo)", OrganizationKind.PROVIDER)
+HOTLINE = ("示例市12345热线中心", "12345 Hotline Centre (demo)", OrganizationKind.PROVIDER)
+SOCIAL = ("示例市人力资源和社会保障局", "Social Security (demo)", OrganizationKind.PROVIDER)
+CREDIT = ("示例市公共信用信息中心", "Credit Office (demo)", OrganizationKind.PROVIDER)
+BUREAU = ("示例市大数据局", "Data Bureau (demo)", OrganizationKind.BUREAU)
+ENTERPRISE = ("泉城示例数据科技公司", "Spring City Data Co. (demo)", OrganizationKind.ENTERPRISE)
+RIVAL = ("另一家示例企业", "Another Enterprise (demo)", OrganizationKind.ENTERPRISE)
+AUDITOR = ("示例会计师事务所", "Auditing Body (demo)", OrganizationKind.AUDITOR)
+
 POSTS = (
-    Post("market", "示例市市场监督管理局", "Market Regulation (demo)", OrganizationKind.PROVIDER, _PROVIDER, _("data provider: enterprise registry")),
-    Post("power", "示例市供电公司", "Power Utility (demo)", OrganizationKind.PROVIDER, _PROVIDER, _("data provider: electricity")),
-    Post("water", "示例市水务集团", "Water Group (demo)", OrganizationKind.PROVIDER, _PROVIDER, _("data provider: water")),
-    Post("hotline", "示例市12345热线中心", "12345 Hotline Centre (demo)", OrganizationKind.PROVIDER, _PROVIDER, _("data provider: hotline tickets")),
-    Post("social", "示例市人力资源和社会保障局", "Social Security (demo)", OrganizationKind.PROVIDER, _PROVIDER, _("data provider: social insurance")),
-    Post("credit", "示例市公共信用信息中心", "Credit Office (demo)", OrganizationKind.PROVIDER, _PROVIDER, _("data provider: credit facts")),
-    Post("bureau", "示例市大数据局", "Data Bureau (demo)", OrganizationKind.BUREAU, frozenset({Role.MEMBER, Role.APPROVER, Role.SIGNATORY}), _("data bureau: authorizes, signs, stops")),
-    Post("reviewer", "示例市大数据局", "Data Bureau (demo)", OrganizationKind.BUREAU, frozenset({Role.MEMBER, Role.REVIEWER}), _("reviewer: checks what leaves")),
-    Post("administrator", "示例市大数据局", "Data Bureau (demo)", OrganizationKind.BUREAU, frozenset({Role.MEMBER, Role.ADMINISTRATOR}), _("administrator: organizations, accounts, keys")),
-    Post("enterprise", "泉城示例数据科技公司", "Spring City Data Co. (demo)", OrganizationKind.ENTERPRISE, frozenset({Role.MEMBER, Role.SIGNATORY}), _("enterprise: asks, signs, computes")),
-    Post("rival", "另一家示例企业", "Another Enterprise (demo)", OrganizationKind.ENTERPRISE, frozenset({Role.MEMBER, Role.SIGNATORY}), _("another enterprise: sees nothing of the first")),
-    Post("auditor", "示例会计师事务所", "Auditing Body (demo)", OrganizationKind.AUDITOR, frozenset({Role.MEMBER, Role.AUDITOR}), _("auditor: reads and verifies the log")),
-)  # fmt: skip
+    Post("market", *MARKET, _PROVIDER, _("data provider: enterprise registry")),
+    Post("power", *POWER, _PROVIDER, _("data provider: electricity")),
+    Post("water", *WATER, _PROVIDER, _("data provider: water")),
+    Post("hotline", *HOTLINE, _PROVIDER, _("data provider: hotline tickets")),
+    Post("social", *SOCIAL, _PROVIDER, _("data provider: social insurance")),
+    Post("credit", *CREDIT, _PROVIDER, _("data provider: credit facts")),
+    Post("bureau", *BUREAU, _DECIDES, _("data bureau: authorizes, signs, stops")),
+    Post("reviewer", *BUREAU, _roles(Role.REVIEWER), _("reviewer: checks what leaves")),
+    Post(
+        "administrator",
+        *BUREAU,
+        _roles(Role.ADMINISTRATOR),
+        _("administrator: organizations, accounts, keys"),
+    ),
+    Post("enterprise", *ENTERPRISE, _roles(Role.SIGNATORY), _("enterprise: asks, signs, computes")),
+    Post("rival", *RIVAL, _roles(Role.SIGNATORY), _("another enterprise: sees nothing of the first")),
+    Post("auditor", *AUDITOR, _roles(Role.AUDITOR), _("auditor: reads and verifies the log")),
+)
 
 PROVIDER_ACCOUNT = {
     Provider.MARKET_REGULATION: "market",
@@ -74,7 +96,11 @@ def create_accounts() -> None:
                 create_key(organization, actor=SYSTEM)
             staff = bool(post.roles & {Role.STEWARD, Role.ADMINISTRATOR})
             user = User.objects.create_user(
-                post.username, password=password, full_name=post.username.capitalize(), organization=organization, is_staff=staff
+                post.username,
+                password=password,
+                full_name=post.username.capitalize(),
+                organization=organization,
+                is_staff=staff,
             )
             Membership.objects.bulk_create(Membership(user=user, role=role) for role in sorted(post.roles))
             user.groups.add(organization.group)

@@ -1,5 +1,6 @@
 """Fill an empty data space: a city's datasets, and work waiting in each role's queue. Everything goes through the
-same services as in the browser, so that the log of a demonstration is a real log."""
+same services as in the browser, so that the log of a demonstration is a real log.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from catalog import services as catalog_services
 from catalog.models import Dataset, Version
 from catalog.schema import Schema
 from catalog.states import BadRows
+from contracts.draft import offered_columns
 from contracts.models import AccessRequest, Contract
 from contracts.services import requests as request_services
 from contracts.services.requests import Wish
@@ -29,15 +31,17 @@ Say = Callable[[str], None]
 QUESTIONS = (
     (
         "各区县月度用电量",
-        "SELECT district, month, COUNT(DISTINCT credit_code) AS 企业数, SUM(kwh) AS 用电量\n"
-        "FROM electricity\nGROUP BY district, month",
+        """SELECT district, month, COUNT(DISTINCT credit_code) AS 企业数, SUM(kwh) AS 用电量
+FROM electricity
+GROUP BY district, month""",
     ),
     (
         "2025 年末分行业用电与参保(联合计算)",
-        "SELECT e.industry, COUNT(DISTINCT e.credit_code) AS 企业数,\n"
-        "       SUM(e.kwh) AS 用电量, SUM(s.insured_count) AS 参保人数\n"
-        "FROM electricity e JOIN social_insurance s ON e.credit_code = s.credit_code\n"
-        "WHERE e.month = '2025-12' AND s.quarter = '2025Q4'\nGROUP BY e.industry",
+        """SELECT e.industry, COUNT(DISTINCT e.credit_code) AS 企业数,
+       SUM(e.kwh) AS 用电量, SUM(s.insured_count) AS 参保人数
+FROM electricity e JOIN social_insurance s ON e.credit_code = s.credit_code
+WHERE e.month = '2025-12' AND s.quarter = '2025Q4'
+GROUP BY e.industry""",
     ),
 )
 
@@ -54,7 +58,9 @@ def seed(*, say: Say, scale: float = 1.0) -> None:
             say(f"  {file.title_zh} ({file.rows:,})")
             publish(file)
         _leave_a_version_undecided(Path(folder))
-    contract = _sign(_grant(_ask("enterprise", ["electricity", "social_insurance"], "园区产业用能监测与信贷风险预警")))
+    contract = _sign(
+        _grant(_ask("enterprise", ["electricity", "social_insurance"], "园区产业用能监测与信贷风险预警"))
+    )
     say("  计算 · computing")
     _compute(contract)
     _grant(_ask("enterprise", ["credit_facts", "enterprises"], "中小微企业普惠信贷"))  # waits for signatures
@@ -101,7 +107,7 @@ def _leave_a_version_undecided(folder: Path) -> None:
     dataset = Dataset.objects.get(name="hotline")
     current = dataset.current
     assert current is not None
-    lines = (folder / "hotline.csv").read_text(encoding="utf-8").splitlines(keepends=True)[:5001]
+    lines = (folder / "synthetic_hotline.csv").read_text(encoding="utf-8").splitlines(keepends=True)[:5001]
     for i in (17, 1203, 4711):
         lines[i] = lines[i].replace(lines[i].split(",")[2], "31/02/2025", 1)
     path = folder / "hotline-2026-01.csv"
@@ -110,8 +116,6 @@ def _leave_a_version_undecided(folder: Path) -> None:
 
 
 def _ask(username: str, names: list[str], scenario: str) -> AccessRequest:
-    from contracts.draft import offered_columns  # noqa: PLC0415
-
     wishes = []
     for name in names:
         dataset = Dataset.objects.get(name=name)
@@ -146,7 +150,9 @@ def _compute(contract: Contract) -> None:
     worker = Worker()
     try:
         for title, text in QUESTIONS:
-            run = submit(actor=actor("enterprise"), contract=contract, question=Question(text=text, title=title))
+            run = submit(
+                actor=actor("enterprise"), contract=contract, question=Question(text=text, title=title)
+            )
             worker.work(str(run.uid))
     finally:
         worker.close()

@@ -23,7 +23,9 @@ DEBUG = False
 
 # --- Keys and places of our own -------------------------------------------------------------------------
 # Encrypts the organizations' private signing keys and data-source passwords at rest (Fernet, newest first).
-KEY_ENCRYPTION_KEYS = env.listed_required("DATASPACE_KEY_ENCRYPTION_KEY", "a Fernet key; several by comma, newest first")
+KEY_ENCRYPTION_KEYS = env.listed_required(
+    "DATASPACE_KEY_ENCRYPTION_KEY", "a Fernet key; several by comma, newest first"
+)
 # Keys the pseudonyms of privacy units and the record keys of extracts. Never changes while extracts live.
 SPACE_KEY = env.required("DATASPACE_SPACE_KEY", "64 hexadecimal digits")
 DATA_DIR = Path(env.text("DATASPACE_DATA_DIR", str(BASE_DIR / "var")))

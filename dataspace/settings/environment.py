@@ -16,7 +16,9 @@ def text(name: str, default: str) -> str:
 def required(name: str, hint: str) -> str:
     value = os.environ.get(name, "")
     if not value:
-        raise ImproperlyConfigured(f"Set {name} ({hint}). `dataspace up` makes one and keeps it in var/keys.env.")
+        raise ImproperlyConfigured(
+            f"Set {name} ({hint}). `dataspace up` makes one and keeps it in var/keys.env."
+        )
     return value
 
 

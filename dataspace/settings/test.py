@@ -11,10 +11,10 @@ os.environ.setdefault("DATASPACE_SPACE_KEY", "5e" * 32)
 os.environ.setdefault("DATABASE_URL", "postgresql://postgres@localhost/dataspace")
 os.environ.setdefault("DATASPACE_DATA_DIR", tempfile.mkdtemp(prefix="dataspace-test-"))
 
-from dataspace.settings.base import *  # noqa: E402, F403
+from dataspace.settings.base import *  # noqa: F403
 
 CELERY_BROKER_URL = "memory://"
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # noqa: S105
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

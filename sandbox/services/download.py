@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass
 
 from django.utils import timezone
-from django.utils.translation import get_language, gettext as _t
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from audit.events import Event
@@ -14,9 +15,9 @@ from audit.recorder import record
 from audit.refusals import Refused
 from audit.use_case import use_case
 from contracts.decisions import Action, Facts, decide
+from contracts.names import names_in
 from contracts.permissions import check_can_compute
 from contracts.policy.canonical import digest, matches
-from contracts.names import names_in
 from contracts.policy.wording import describe
 from parties.actors import Actor
 from sandbox.formats import FORMATS, from_ipc, render

@@ -14,9 +14,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from audit import export
+from audit.refusals import Refused
 from audit.transitions import move
 from audit.use_case import record_refusal
-from audit.refusals import Refused
 from contracts.decisions import Action, Facts, decide, is_permitted
 from contracts.models import Contract
 from contracts.policy.canonical import digest

@@ -130,8 +130,8 @@ def extract_for(term: DatasetTerm) -> ExtractRef:
             dataset=term.name,
         )
     return ExtractRef(
-        table=term.name, dataset_uid=term.uid.removeprefix("urn:uuid:"), version_uid=str(version.uid), number=version.number,
-        rows=version.rows or 0, sha256=version.sha256, sm3=version.sm3,
+        table=term.name, dataset_uid=term.uid.removeprefix("urn:uuid:"), version_uid=str(version.uid),
+        number=version.number, rows=version.rows or 0, sha256=version.sha256, sm3=version.sm3,
     )  # fmt: skip
 
 

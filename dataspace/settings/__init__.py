@@ -1,0 +1,1 @@
+"""Settings: `base` shared, `dev` one machine, `prod` behind TLS, `test`. Only `environment` reads the environment."""
