@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from contracts.policy.canonical import canonical
+import rfc8785
+
 from contracts.policy.terms import DisclosureTerms
 from sandbox.software import software
 from sandbox.spec import RunSpec
@@ -19,7 +20,7 @@ def receipt(
 
     `audit_head` is the log's head shortly before: whoever holds the receipt can demand a log that contains it.
     """
-    return canonical(
+    return rfc8785.dumps(
         {
             "type": "dataspace.receipt",
             "version": 1,

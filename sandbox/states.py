@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from audit.events import Event
+from audit.transitions import Moves
 
 
 class RunState(models.TextChoices):
@@ -16,7 +17,7 @@ class RunState(models.TextChoices):
     CANCELLED = "cancelled", _("cancelled")
 
 
-RUN_MOVES = {
+RUN_MOVES: Moves = {
     RunState.QUEUED: {
         RunState.RUNNING: Event.RUN_STARTED,
         RunState.CANCELLED: Event.RUN_CANCELLED,

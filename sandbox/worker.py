@@ -8,8 +8,10 @@ from __future__ import annotations
 import logging
 import os
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pyarrow as pa
 from django.conf import settings
@@ -47,7 +49,7 @@ class Worker:
     """One process's share of the work. Make it after the fork: it keeps a warm jail."""
 
     def __init__(self, *, limits: Limits | None = None) -> None:
-        self.limits = limits or Limits(**settings.SANDBOX_LIMITS)
+        self.limits = limits or settings.SANDBOX_LIMITS
         self.pool = SparePool(1, threads=self.limits.threads)
 
     def work(self, run_uid: str) -> None:
@@ -63,9 +65,8 @@ class Worker:
         except extracts.ExtractChanged as error:
             log.error("%s", error)
             end(claimed, Failure.EXTRACT_CHANGED)
-        except Exception:
-            # Whatever it is, the run must end in a clear state, and its text must not reach the requester.
-            log.exception("run %s", run_uid)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the run must end in a clear state
+            log.error("run %s: %s", run_uid, _where(error))
             end(claimed, Failure.ENGINE_ERROR)
 
     def close(self) -> None:
@@ -107,8 +108,8 @@ class Heart:
 def _protect_and_release(claimed: Claimed, sql: str, outcome: Outcome, raw: pa.Table) -> None:
     try:
         protected = protect(raw, claimed.query, claimed.terms)
-    except (Refused, ValueError, ArithmeticError, pa.ArrowException, KeyError):
-        log.exception("run %s could not be protected", claimed.run.uid)
+    except (Refused, ValueError, ArithmeticError, pa.ArrowException, KeyError) as error:
+        log.error("run %s could not be protected: %s", claimed.run.uid, _where(error))
         end(claimed, Failure.DISCLOSURE_ERROR)
         return
     if protected.exposed:
@@ -126,6 +127,12 @@ def _protect_and_release(claimed: Claimed, sql: str, outcome: Outcome, raw: pa.T
             engine_seconds=outcome.engine_seconds,
         ),
     )
+
+
+def _where(error: BaseException) -> str:
+    """Type and place of an error, for the log. Never its text: it may quote data (P1)."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"
 
 
 @contextmanager

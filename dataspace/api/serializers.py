@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from rest_framework import serializers as s
@@ -247,5 +248,5 @@ class ReleaseOut(s.ModelSerializer[Release]):
         return rows(from_ipc(bytes(release.table)), release.dimensions)
 
     def get_receipt(self, release: Release) -> dict[str, Any]:
-        receipt: dict[str, Any] = parse(bytes(release.receipt))
+        receipt: dict[str, Any] = json.loads(bytes(release.receipt))
         return receipt

@@ -31,14 +31,14 @@ Say = Callable[[str], None]
 QUESTIONS = (
     (
         "各区县月度用电量",
-        """SELECT district, month, COUNT(DISTINCT credit_code) AS 企业数, SUM(kwh) AS 用电量
+        """SELECT district, month, COUNT(DISTINCT credit_code) AS "企业数", SUM(kwh) AS "用电量"
 FROM electricity
 GROUP BY district, month""",
     ),
     (
         "2025 年末分行业用电与参保(联合计算)",
-        """SELECT e.industry, COUNT(DISTINCT e.credit_code) AS 企业数,
-       SUM(e.kwh) AS 用电量, SUM(s.insured_count) AS 参保人数
+        """SELECT e.industry, COUNT(DISTINCT e.credit_code) AS "企业数",
+       SUM(e.kwh) AS "用电量", SUM(s.insured_count) AS "参保人数"
 FROM electricity e JOIN social_insurance s ON e.credit_code = s.credit_code
 WHERE e.month = '2025-12' AND s.quarter = '2025Q4'
 GROUP BY e.industry""",

@@ -58,6 +58,7 @@ def submit(*, actor: Actor, contract: Contract, question: Question) -> Run:
         .get(pk=contract.pk)
     )
     check_can_compute(actor, contract)
+    assert actor.user is not None
     query = checked(question, contract.terms)
     permit = decide(contract, facts_for(Action.SUBMIT, contract, query))
     if contract.runs.filter(state__in=[RunState.QUEUED, RunState.RUNNING]).count() >= MAX_WAITING:
