@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import lru_cache
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -111,6 +111,12 @@ class Decision(models.Model):
         return f"{self.organization}: {self.outcome or '…'}"
 
 
+@lru_cache(maxsize=256)
+def _terms_of(document: bytes) -> Terms:
+    """Reading is pure: the same bytes are the same terms."""
+    return agreement.read(document).terms
+
+
 class Contract(Stateful):
     """What the parties sign is `document`, byte for byte: ODRL JSON in canonical form (RFC 8785)."""
 
@@ -145,9 +151,10 @@ class Contract(Stateful):
     def __str__(self) -> str:
         return f"{self.enterprise} {self.digest[7:15]}"
 
-    @cached_property
+    @property
     def terms(self) -> Terms:
-        return agreement.read(bytes(self.document)).terms
+        """The terms as they were signed; Refused where the document is not exactly what was drawn up."""
+        return _terms_of(bytes(self.document))
 
 
 class Signature(models.Model):

@@ -9,6 +9,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from audit.events import Event
+from audit.transitions import Moves
 
 
 class RequestState(models.TextChoices):
@@ -18,7 +19,7 @@ class RequestState(models.TextChoices):
     WITHDRAWN = "withdrawn", _("withdrawn")
 
 
-REQUEST_MOVES = {
+REQUEST_MOVES: Moves = {
     RequestState.FILED: {
         RequestState.GRANTED: Event.REQUEST_GRANTED,
         RequestState.DECLINED: Event.REQUEST_DECLINED,
@@ -35,7 +36,7 @@ class ContractState(models.TextChoices):
     EXPIRED = "expired", _("expired")
 
 
-CONTRACT_MOVES = {
+CONTRACT_MOVES: Moves = {
     ContractState.DRAFTED: {
         ContractState.ACTIVE: Event.CONTRACT_ACTIVATED,
         ContractState.TERMINATED: Event.CONTRACT_TERMINATED,

@@ -29,6 +29,7 @@ from sandbox.isolation.outcome import Outcome, Status
 from sandbox.isolation.spares import SparePool
 from sandbox.services.execute import Claimed, Result, claim, end, give_back, keep, release
 from sandbox.states import Failure
+from sandbox.warm_up import warm_up
 
 log = logging.getLogger("sandbox.worker")
 
@@ -51,6 +52,7 @@ class Worker:
     def __init__(self, *, limits: Limits | None = None) -> None:
         self.limits = limits or settings.SANDBOX_LIMITS
         self.pool = SparePool(1, threads=self.limits.threads)
+        warm_up()
 
     def work(self, run_uid: str) -> None:
         """Run one queued run to its end. Does nothing if it is not there to be taken."""

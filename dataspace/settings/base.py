@@ -11,6 +11,7 @@ import django_stubs_ext
 from csp.constants import NONE, SELF
 
 from dataspace.settings import environment as env
+from sandbox.isolation.limits import Limits
 
 django_stubs_ext.monkeypatch()
 
@@ -35,6 +36,7 @@ SPACE_NAME = env.text("DATASPACE_NAME", "泉城可信数据空间")
 AUDIT_ORIGIN = env.text("DATASPACE_AUDIT_ORIGIN", "dataspace.local/log1")
 
 INSTALLED_APPS = [
+    "dataspace",  # before the admin: its base template is ours
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -55,7 +57,6 @@ INSTALLED_APPS = [
     "catalog",
     "contracts",
     "sandbox",
-    "dataspace",
 ]
 
 MIDDLEWARE = [
@@ -201,12 +202,7 @@ CELERY_BEAT_SCHEDULE = {
 }
 
 # Limits of one computation (sandbox/isolation/limits.py says what each means).
-SANDBOX_LIMITS = {
-    "cpu_seconds": 120,
-    "wall_seconds": 300.0,
-    "memory_bytes": 2048 * 1024 * 1024,
-    "threads": 2,
-}
+SANDBOX_LIMITS = Limits(cpu_seconds=120, wall_seconds=300.0, memory_bytes=2048 * 1024 * 1024, threads=2)
 
 LOGGING = {
     "version": 1,

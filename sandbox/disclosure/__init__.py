@@ -1,0 +1,6 @@
+"""Disclosure control: pure rules on tables, and `protect`, which applies them."""
+
+from sandbox.disclosure.findings import MARKER
+from sandbox.disclosure.protect import Protected, protect
+
+__all__ = ["MARKER", "Protected", "protect"]

@@ -77,8 +77,8 @@ def provenance(release: Release) -> list[tuple[str, str]]:
         (_t("Contract digest"), contract.digest),
         *describe(contract.terms, language, names=names_in(contract)),
         (_t("Extracts"), extracts),
-        (_t("Withheld cells"), str(release.summary["not_shown"])),
-        (_t("Withheld cells are marked"), _t("— means: withheld to protect individuals, or nothing there")),
+        (_t("Values not shown"), str(release.summary["not_shown"])),
+        (_t("Mark"), _t("— means: withheld to protect individuals, or nothing there")),
         (_t("Result digest"), release.digest),
         (_t("Receipt digest"), digest(bytes(release.receipt))),
     ]

@@ -1,0 +1,49 @@
+"""Which values are withheld and why: primary rules, then secondary suppression, for each measure. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from contracts.policy.terms import Aggregate, DisclosureTerms
+from sandbox.disclosure.complementary import Rules, suppress
+from sandbox.disclosure.contributors import complement, too_few
+from sandbox.disclosure.dominance import dominated
+from sandbox.disclosure.findings import Finding, Key, Outcome, Rule
+from sandbox.disclosure.grid import Grid, Group
+from sandbox.guard.query import Measure
+
+SUMMED = frozenset({Aggregate.SUM, Aggregate.AVG})
+
+
+@dataclass(frozen=True, slots=True)
+class Withholding:
+    """The verdict on one measure: why each withheld cell is, and which stay exposed all the same."""
+
+    grid: Grid
+    reasons: dict[Key, tuple[Rule, ...]]
+    exposed: frozenset[Key]
+
+    def outcome(self, cell: Key) -> Outcome:
+        if cell not in self.grid.cells:
+            return Outcome.EMPTY
+        return Outcome.WITHHELD if cell in self.reasons else Outcome.PUBLISHED
+
+
+def withhold(grid: Grid, measure: Measure, limits: DisclosureTerms) -> Withholding:
+    """Apply the rules that fit the measure: contributors to all, dominance to sums and averages."""
+    summed = measure.aggregate in SUMMED
+
+    def findings(group: Group) -> tuple[Finding, ...]:
+        return too_few([group], limits) + (dominated([group], limits) if summed else ())
+
+    def tells(remainder: Group) -> bool:
+        return bool(complement([remainder], limits)) or (summed and bool(dominated([remainder], limits)))
+
+    rules = Rules(breaks=lambda cell: bool(findings((cell,))), tells=tells)
+    suppression = suppress(grid, rules)
+    reasons = {
+        key: tuple(finding.rule for finding in findings((grid.cells[key],)))
+        for key in sorted(suppression.primary)
+    }
+    reasons |= dict.fromkeys(sorted(suppression.added), (Rule.COMPLEMENTARY,))
+    return Withholding(grid, reasons, suppression.exposed)

@@ -1,0 +1,31 @@
+"""Domain values as typed SQL literals: the only values in generated SQL, all of them in the contract."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+
+from sqlglot import exp
+
+from contracts.policy.terms import ColumnTerm
+from sandbox.guard.domains import key
+from sandbox.guard.problems import refuse
+
+
+def literal(column: ColumnTerm, text: str) -> exp.Expr:
+    """The literal of the value that `text` means in `column`. Raise Refused where it means none."""
+    value = key(column.type, text)
+    if value is None or text not in column.domain:
+        raise refuse("guard.domain", f"A value is not in the declared domain of {column.name}.")
+    if isinstance(value, str):
+        return exp.Literal.string(value)
+    if isinstance(value, bool):
+        return exp.Boolean(this=value)
+    if isinstance(value, int | Decimal):
+        number = exp.Literal.number(format(abs(value), "f") if isinstance(value, Decimal) else abs(value))
+        return exp.Neg(this=number) if value < 0 else number
+    if isinstance(value, datetime):
+        return exp.cast(exp.Literal.string(value.isoformat(sep=" ")), exp.DType.TIMESTAMP)
+    if isinstance(value, date):
+        return exp.cast(exp.Literal.string(value.isoformat()), exp.DType.DATE)
+    raise refuse("guard.domain", f"{column.name} cannot be filtered.")
