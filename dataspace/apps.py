@@ -1,7 +1,10 @@
-"""Loading this makes our Celery application the current one wherever Django runs: web, commands, tests."""
+"""What happens once wherever Django runs (web, commands, tests): our Celery application becomes the current one,
+and code that knows no Django gets the translator."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext
 
+from audit.wording import use_translator
 from dataspace.celery import app as celery_app
 
 
@@ -10,3 +13,4 @@ class DataspaceConfig(AppConfig):
 
     def ready(self) -> None:
         celery_app.set_default()
+        use_translator(gettext)
