@@ -29,6 +29,8 @@ class Event(StrEnum):
     DATASET_SHOWN_TO = "dataset.shown_to"
     DATASET_HIDDEN_FROM = "dataset.hidden_from"
 
+    SOURCE_REGISTERED = "source.registered"
+
     VERSION_UPLOADED = "version.uploaded"
     VERSION_CHECKING = "version.checking"
     VERSION_CHECKED = "version.checked"
@@ -106,6 +108,7 @@ TEXT: dict[Event, StrOrPromise] = {
     Event.DATASET_WITHDRAWN: _("Dataset withdrawn"),
     Event.DATASET_SHOWN_TO: _("Dataset shown to an organization"),
     Event.DATASET_HIDDEN_FROM: _("Dataset hidden from an organization"),
+    Event.SOURCE_REGISTERED: _("Data source registered"),
     Event.VERSION_UPLOADED: _("Version handed in"),
     Event.VERSION_CHECKING: _("Version being checked"),
     Event.VERSION_CHECKED: _("Version checked"),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from django.db import models
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrOrPromise
 
@@ -19,7 +20,7 @@ class OutboxRow(models.Model):
 
     event_id = models.UUIDField(unique=True)
     body = models.BinaryField()
-    written = models.DateTimeField(db_default=models.functions.Now())
+    written = models.DateTimeField(db_default=Now())
 
     class Meta:
         db_table = "audit_outbox"
@@ -58,7 +59,7 @@ class Entry(models.Model):
 
     @property
     def text(self) -> StrOrPromise:
-        return TEXT[Event(self.act)] if self.act in Event else self.act
+        return TEXT.get(cast("Event", self.act), self.act)  # a StrEnum equals its text
 
     @property
     def leaf_hex(self) -> str:

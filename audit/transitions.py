@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from django.db import connection, models
 from django.utils import timezone
@@ -33,8 +33,8 @@ class Stateful(models.Model):
     _stored_state: str | None = None
 
     @classmethod
-    def from_db(cls, db: Any, field_names: Any, values: Any) -> Stateful:
-        row = super().from_db(db, field_names, values)
+    def from_db(cls, db: Any, field_names: Any, values: Any, **options: Any) -> Self:
+        row = super().from_db(db, field_names, values, **options)
         if "state" in field_names:
             row._stored_state = row.state  # noqa: SLF001
         return row

@@ -11,11 +11,21 @@ from django.contrib.postgres.search import SearchVectorField
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django_stubs_ext import StrOrPromise
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from audit.transitions import Stateful
 from catalog.schema import Grade, Schema
-from catalog.states import DATASET_MOVES, VERSION_MOVES, DatasetState, SourceKind, VersionState, Visibility
+from catalog.states import (
+    DATASET_MOVES,
+    VERSION_MOVES,
+    WORKED_ON,
+    BadRows,
+    DatasetState,
+    SourceKind,
+    VersionState,
+    Visibility,
+)
 from parties.models import Organization
 
 GRADE_NAMES = {
@@ -34,7 +44,9 @@ class Dataset(Stateful):
     KIND = "dataset"
     MOVES = DATASET_MOVES
 
-    provider = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="datasets", verbose_name=_("provider"))
+    provider = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="datasets", verbose_name=_("provider")
+    )
     name = models.CharField(
         _("identifier"), max_length=48, unique=True,
         validators=[RegexValidator(r"^[a-z][a-z0-9_]{0,47}$", _("Lower-case letters, digits and _; a letter first."))],
@@ -42,11 +54,15 @@ class Dataset(Stateful):
     )  # fmt: skip
     title = models.CharField(_("title"), max_length=120)
     title_en = models.CharField(_("English title"), max_length=120, blank=True)
-    description = models.TextField(_("description"), help_text=_("What it holds, how it was gathered, what it is good for."))
+    description = models.TextField(
+        _("description"), help_text=_("What it holds, how it was gathered, what it is good for.")
+    )
     theme = models.CharField(_("theme"), max_length=40, blank=True)
     cadence = models.CharField(_("update cadence"), max_length=40, blank=True)
     legal_basis = models.CharField(_("lawful source"), max_length=200, blank=True)
-    visibility = models.CharField(_("visible to"), max_length=8, choices=Visibility, default=Visibility.PUBLIC)
+    visibility = models.CharField(
+        _("visible to"), max_length=8, choices=Visibility, default=Visibility.PUBLIC
+    )
     synthetic = models.BooleanField(_("synthetic data"), default=False)
     created = models.DateTimeField(auto_now_add=True)
     # Bigrams of title, description, theme and columns: finds parts of Chinese words (catalog/search.py).
@@ -59,16 +75,39 @@ class Dataset(Stateful):
         permissions = []
         indexes = [GinIndex(fields=["words"], name="dataset_words")]
         constraints = [
-            models.CheckConstraint(condition=models.Q(state__in=DatasetState.values), name="dataset_state_known"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=DatasetState.values), name="dataset_state_known"
+            ),
         ]
 
     def __str__(self) -> str:
         return self.title
 
     @property
+    def state_name(self) -> StrOrPromise:
+        return DatasetState(self.state).label
+
+    @property
     def current(self) -> Version | None:
-        """The newest published version: what new computations run on."""
+        """The newest published version: what new computations run on.
+
+        Lists fetch it beforehand (`catalog.selectors.with_current`); otherwise one query.
+        """
+        fetched: list[Version] | None = getattr(self, "fetched_current", None)
+        if fetched is not None:
+            return fetched[0] if fetched else None
         return self.versions.filter(state=VersionState.PUBLISHED).order_by("-number").first()
+
+    @property
+    def grade(self) -> Grade | None:
+        """The grade of the current version, which is its highest column's. None before the first is published."""
+        current = self.current
+        return Grade(current.grade) if current and current.grade else None
+
+    @property
+    def grade_name(self) -> StrOrPromise:
+        grade = self.grade
+        return GRADE_NAMES[grade] if grade else ""
 
 
 class DatasetUserPermission(UserObjectPermissionBase):
@@ -97,6 +136,10 @@ class Source(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def audit_ref(self) -> str:
+        return f"source:{self.uid}"
+
 
 class Version(Stateful):
     """One edition of a dataset: from the file handed in to an immutable Parquet extract."""
@@ -104,25 +147,38 @@ class Version(Stateful):
     KIND = "version"
     MOVES = VERSION_MOVES
 
-    dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="versions", verbose_name=_("dataset"))
+    dataset = models.ForeignKey(
+        Dataset, on_delete=models.PROTECT, related_name="versions", verbose_name=_("dataset")
+    )
     number = models.PositiveIntegerField(_("version"))
     source_kind = models.CharField(max_length=5, choices=SourceKind, default=SourceKind.FILE)
     upload = models.CharField(max_length=200, blank=True, editable=False)  # file name below UPLOADS_DIR
+    upload_size = models.BigIntegerField(null=True, blank=True)  # bytes
+    upload_sha256 = models.CharField(max_length=64, blank=True)  # kept when the upload itself is gone
     file_name = models.CharField(_("file"), max_length=200, blank=True)  # as the provider named it
     sheet = models.CharField(_("sheet"), max_length=120, blank=True)
-    source = models.ForeignKey(Source, on_delete=models.PROTECT, null=True, blank=True, verbose_name=_("data source"))
+    source = models.ForeignKey(
+        Source, on_delete=models.PROTECT, null=True, blank=True, verbose_name=_("data source")
+    )
     table = models.CharField(_("schema and table"), max_length=130, blank=True)
     handed_in_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     created = models.DateTimeField(auto_now_add=True)
 
     schema_json = models.JSONField(null=True, blank=True)  # catalog.schema.Schema
-    findings = models.JSONField(null=True, blank=True)  # what does not fit the schema, by row and column
-    on_bad_rows = models.CharField(max_length=10, blank=True)  # "", "reject", "drop_rows"
+    grade = models.PositiveSmallIntegerField(  # of schema_json: its highest column's
+        _("grade"), null=True, blank=True, choices=[(int(grade), name) for grade, name in GRADE_NAMES.items()]
+    )
+    findings = models.JSONField(
+        null=True, blank=True
+    )  # catalog.findings: what does not fit, by row and column
+    on_bad_rows = models.CharField(max_length=10, blank=True, choices=BadRows)
 
-    # The job: `progress` 0..100 within `step`; `lease` tells a stuck job from a long one (P4).
+    # The job: `progress` 0..100 within `step`; `lease` tells a stuck job from a long one (P4); `claim` is the
+    # worker that holds it: one that lost its claim can no longer write.
     step = models.CharField(max_length=20, blank=True)
     progress = models.PositiveSmallIntegerField(default=0)
     lease = models.DateTimeField(null=True, blank=True)
+    claim = models.UUIDField(null=True, blank=True, editable=False)
     attempts = models.PositiveSmallIntegerField(default=0)
     failure = models.CharField(max_length=60, blank=True)
     failure_text = models.CharField(max_length=500, blank=True)
@@ -142,7 +198,9 @@ class Version(Stateful):
         verbose_name_plural = _("versions")
         constraints = [
             models.UniqueConstraint(fields=["dataset", "number"], name="version_number_once"),
-            models.CheckConstraint(condition=models.Q(state__in=VersionState.values), name="version_state_known"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=VersionState.values), name="version_state_known"
+            ),
             models.CheckConstraint(
                 condition=~models.Q(state=VersionState.PUBLISHED)
                 | (~models.Q(sha256="") & models.Q(rows__isnull=False, published__isnull=False)),
@@ -156,6 +214,24 @@ class Version(Stateful):
     @property
     def schema(self) -> Schema:
         return Schema.from_json(self.schema_json or {"columns": []})
+
+    @property
+    def state_name(self) -> StrOrPromise:
+        return VersionState(self.state).label
+
+    @property
+    def bad_rows(self) -> int:
+        """Rows that do not fit the schema, by the last check."""
+        return int((self.findings or {}).get("bad_rows", 0))
+
+    @property
+    def worked_on(self) -> bool:
+        """Whether background work is under way or about to begin."""
+        return self.state in WORKED_ON
+
+    @property
+    def upload_path(self) -> Path | None:
+        return Path(settings.UPLOADS_DIR) / self.upload if self.upload else None
 
     @property
     def extract_path(self) -> Path:

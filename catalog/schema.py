@@ -8,10 +8,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
 from enum import IntEnum, StrEnum
+from itertools import pairwise
 from typing import Any
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,47}\Z")  # a column's name in SQL; never starts with "_" (reserved)
+MAX_SCALE = 9  # digits after the point of a DECIMAL(18, scale)
+DECIMAL_COMMA = ","  # `format` of a DECIMAL whose source writes 3,14
+DIRECTIVES = re.compile(r"%[YmdHMSyb]")  # what a date pattern may use; "|" separates alternatives
 
 
 class ColumnType(StrEnum):
@@ -64,6 +70,13 @@ class Derivation:
     edges: tuple[str, ...] = ()  # BANDS: ascending decimals as text
     length: int = 0  # PREFIX: characters kept
 
+    def labels(self) -> tuple[str, ...]:
+        """BANDS: the names of the half-open bands [edge, next edge), lowest first."""
+        if not self.edges:
+            return ()
+        inner = (f"{low}-{high}" for low, high in pairwise(self.edges))
+        return (f"<{self.edges[0]}", *inner, f">={self.edges[-1]}")
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -73,6 +86,7 @@ class Column:
     `domain` is the public list of values of a dimension (as text); None where none is declared.
     `unit_space` names what a privacy unit identifies ("enterprise", "person", "household"): pseudonyms
     are equal across datasets of one space, so that such datasets can be joined.
+    `missing` are the source's own words for "no value" ("-", "NA"), read as null.
     """
 
     name: str
@@ -86,7 +100,13 @@ class Column:
     domain: tuple[str, ...] | None = None
     unit_space: str = ""
     derived: Derivation | None = None
-    format: str = ""  # DATE, TIMESTAMP: strptime pattern of the source; "" for ISO 8601
+    format: str = (
+        ""  # DATE, TIMESTAMP: strptime patterns of the source joined by "|", "" for ISO; DECIMAL: "" or ","
+    )
+    missing: tuple[str, ...] = ()
+    rounded: bool = (
+        False  # DECIMAL: more digits than `scale` are rounded half away from zero instead of reported
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +131,10 @@ class Schema:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Schema:
         """Raise KeyError or ValueError on anything that `to_json` would not write."""
-        return cls(tuple(_column(c) for c in data["columns"]))
+        try:
+            return cls(tuple(_column(c) for c in data["columns"]))
+        except TypeError as error:  # a field no column has, or a value of the wrong shape
+            raise ValueError(str(error)) from None
 
 
 def _column(data: dict[str, Any]) -> Column:
@@ -124,6 +147,7 @@ def _column(data: dict[str, Any]) -> Column:
             "kind": ColumnKind(data["kind"]),
             "grade": Grade(data["grade"]),
             "domain": None if domain is None else tuple(domain),
+            "missing": tuple(data.get("missing", ())),
             "derived": None
             if derived is None
             else Derivation(
@@ -131,3 +155,144 @@ def _column(data: dict[str, Any]) -> Column:
             ),
         }
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a schema cannot be used: the column's name ("" for the whole), a stable code, words for the provider."""
+
+    column: str
+    code: str
+    reason: str
+
+
+def problems(schema: Schema) -> tuple[Problem, ...]:
+    """Everything that keeps `schema` from being built; empty when it can be."""
+    found = list(_whole(schema))
+    for column in schema.columns:
+        found += [Problem(column.name, *p) for p in _own(column)]
+        if column.derived is not None:
+            found += [Problem(column.name, *p) for p in _derived(column, column.derived, schema)]
+    return tuple(found)
+
+
+def _whole(schema: Schema) -> list[Problem]:
+    found = []
+    names = [c.name for c in schema.columns]
+    headers = [c.header for c in schema.columns if c.derived is None]
+    if len(set(names)) < len(names):
+        found.append(Problem("", "schema.duplicate_name", "Two columns have the same name. Rename one."))
+    if len(set(headers)) < len(headers):
+        found.append(
+            Problem("", "schema.duplicate_header", "Two columns are read from the same source column.")
+        )
+    if sum(c.kind is ColumnKind.PRIVACY_UNIT for c in schema.columns) > 1:
+        found.append(Problem("", "schema.several_units", "Choose one column as the privacy unit."))
+    if all(c.kind is ColumnKind.DIRECT_IDENTIFIER for c in schema.columns):
+        found.append(Problem("", "schema.nothing_left", "No column would be published. Keep at least one."))
+    return found
+
+
+def _own(column: Column) -> list[tuple[str, str]]:
+    found = []
+    if not NAME.match(column.name):
+        found.append(("schema.name", "A name has 1 to 48 of a-z, 0-9 and _ and starts with a letter."))
+    if not 0 <= column.scale <= MAX_SCALE:
+        found.append(("schema.scale", f"Digits after the point must be 0 to {MAX_SCALE}."))
+    if not _format_fits(column):
+        found.append(("schema.format", "The pattern may use %Y %m %d %H %M %S %y %b and plain signs."))
+    if column.domain is not None and not _domain_fits(column):
+        found.append(("schema.domain", "The domain must list distinct values written as the column's type."))
+    identifies = column.kind in {ColumnKind.PRIVACY_UNIT, ColumnKind.DIRECT_IDENTIFIER}
+    if identifies and column.domain is not None:
+        found.append(
+            ("schema.identifier_domain", "A list of identifiers must not become public. Remove the domain.")
+        )
+    if column.kind is ColumnKind.PRIVACY_UNIT:
+        found += _unit(column)
+    return found
+
+
+def _unit(column: Column) -> list[tuple[str, str]]:
+    found = []
+    if not NAME.match(column.unit_space):
+        found.append(
+            ("schema.unit_space", "Say what the privacy unit identifies, for example enterprise or person.")
+        )
+    if column.type not in {ColumnType.TEXT, ColumnType.INTEGER} or column.derived is not None:
+        found.append(("schema.unit_type", "A privacy unit is a text or integer column of the source."))
+    return found
+
+
+def _format_fits(column: Column) -> bool:
+    if column.type is ColumnType.DECIMAL:
+        return column.format in {"", DECIMAL_COMMA}
+    if column.type not in {ColumnType.DATE, ColumnType.TIMESTAMP}:
+        return column.format == ""
+    if column.format == "":
+        return True
+    return all(DIRECTIVES.search(p) and "%" not in DIRECTIVES.sub("", p) for p in column.format.split("|"))
+
+
+def _domain_fits(column: Column) -> bool:
+    domain = column.domain or ()
+    if not domain or len(set(domain)) < len(domain):
+        return False
+    return all(value and _canonical(value, column) for value in domain)
+
+
+def _canonical(value: str, column: Column) -> bool:
+    """Whether `value` is the text the engine writes for a value of this type."""
+    try:
+        return _rewritten(value, column) == value
+    except (ValueError, InvalidOperation):
+        return False
+
+
+def _rewritten(value: str, column: Column) -> str:
+    match column.type:
+        case ColumnType.INTEGER:
+            return str(int(value))
+        case ColumnType.DECIMAL:
+            return str(Decimal(value).quantize(Decimal(1).scaleb(-column.scale)))
+        case ColumnType.DATE:
+            return date.fromisoformat(value).isoformat()
+        case ColumnType.TIMESTAMP:
+            return datetime.fromisoformat(value).isoformat(sep=" ")
+        case ColumnType.BOOLEAN:
+            return value if value in {"true", "false"} else ""
+        case ColumnType.TEXT:
+            return value.strip()
+
+
+_SOURCES = {
+    DeriveRule.YEAR: {ColumnType.DATE, ColumnType.TIMESTAMP},
+    DeriveRule.YEAR_MONTH: {ColumnType.DATE, ColumnType.TIMESTAMP},
+    DeriveRule.HOUR: {ColumnType.TIMESTAMP},
+    DeriveRule.BANDS: {ColumnType.INTEGER, ColumnType.DECIMAL},
+    DeriveRule.PREFIX: {ColumnType.TEXT},
+}
+
+
+def _derived(column: Column, derived: Derivation, schema: Schema) -> list[tuple[str, str]]:
+    found = []
+    source = schema.column(derived.source)
+    if source is None or source.derived is not None or source.type not in _SOURCES[derived.rule]:
+        found.append(("schema.derived_source", "Derive from a source column of a type that fits the rule."))
+    if column.type is not ColumnType.TEXT or column.domain is None:
+        found.append(("schema.derived_domain", "A derived column is text and declares its domain."))
+    if column.kind not in {ColumnKind.DIMENSION, ColumnKind.QUASI_IDENTIFIER}:
+        found.append(("schema.derived_kind", "A derived column is a dimension or a quasi-identifier."))
+    if derived.rule is DeriveRule.BANDS and not _ascending(derived.edges):
+        found.append(("schema.edges", "List the band edges as ascending numbers."))
+    if derived.rule is DeriveRule.PREFIX and derived.length < 1:
+        found.append(("schema.length", "Keep at least one character."))
+    return found
+
+
+def _ascending(edges: tuple[str, ...]) -> bool:
+    try:
+        numbers = [Decimal(edge) for edge in edges]
+    except InvalidOperation:
+        return False
+    return bool(numbers) and all(n.is_finite() for n in numbers) and all(a < b for a, b in pairwise(numbers))

@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from audit.events import Event
+from audit.transitions import Moves
 
 
 class DatasetState(models.TextChoices):
@@ -14,7 +15,7 @@ class DatasetState(models.TextChoices):
     WITHDRAWN = "withdrawn", _("withdrawn")  # no new requests; extracts stay for what was signed
 
 
-DATASET_MOVES = {
+DATASET_MOVES: Moves = {
     DatasetState.DRAFT: {DatasetState.LISTED: Event.DATASET_LISTED},
     DatasetState.LISTED: {DatasetState.WITHDRAWN: Event.DATASET_WITHDRAWN},
     DatasetState.WITHDRAWN: {DatasetState.LISTED: Event.DATASET_LISTED},
@@ -23,15 +24,21 @@ DATASET_MOVES = {
 
 class VersionState(models.TextChoices):
     UPLOADED = "uploaded", _("handed in")  # a file waits to be read
-    CHECKING = "checking", _("being checked")  # background: infer a schema (first time) and validate every row
-    CHECKED = "checked", _("waiting for the provider")  # schema and findings are shown; provider corrects or decides
+    CHECKING = (
+        "checking",
+        _("being checked"),
+    )  # background: infer a schema (first time) and validate every row
+    CHECKED = (
+        "checked",
+        _("waiting for the provider"),
+    )  # schema and findings are shown; provider corrects or decides
     BUILDING = "building", _("extract being built")  # background
     PUBLISHED = "published", _("published")
     REJECTED = "rejected", _("rejected by the provider")
     FAILED = "failed", _("failed")  # could not be read at all; the code says why
 
 
-VERSION_MOVES = {
+VERSION_MOVES: Moves = {
     VersionState.UPLOADED: {
         VersionState.CHECKING: Event.VERSION_CHECKING,
         VersionState.REJECTED: Event.VERSION_REJECTED,
@@ -50,6 +57,18 @@ VERSION_MOVES = {
         VersionState.FAILED: Event.VERSION_FAILED,
     },
 }
+
+
+# A background job holds, or will soon hold, a version in one of these.
+WORKED_ON = frozenset({VersionState.UPLOADED, VersionState.CHECKING, VersionState.BUILDING})
+
+
+class BadRows(models.TextChoices):
+    """The provider's decision about a checked version."""
+
+    PUBLISH = "publish", _("publish: every row fits")
+    DROP = "drop_rows", _("publish without the rows that do not fit")
+    REJECT = "reject", _("reject all")
 
 
 class Visibility(models.TextChoices):

@@ -129,7 +129,11 @@ def electricity_rows(enterprises: int = 60) -> list[dict[str, str]]:
 
 def water_rows(enterprises: int = 60) -> list[dict[str, str]]:
     return [
-        {"credit_code": f"9137010{n:011d}", "district": DISTRICTS[n % len(DISTRICTS)], "cubic_metres": f"{100 + n}.5"}
+        {
+            "credit_code": f"9137010{n:011d}",
+            "district": DISTRICTS[n % len(DISTRICTS)],
+            "cubic_metres": f"{100 + n}.5",
+        }
         for n in range(enterprises)
     ]
 
@@ -161,11 +165,19 @@ def published_dataset(
 def water_dataset(provider: User, name: str = "water", **said: Any) -> Dataset:
     """A dataset that joins with `published_dataset` on the enterprise."""
     return published_dataset(
-        provider, name, title=said.pop("title", "企业用水量"), schema=WATER, rows=water_rows(), theme="水务", **said
+        provider,
+        name,
+        title=said.pop("title", "企业用水量"),
+        schema=WATER,
+        rows=water_rows(),
+        theme="水务",
+        **said,
     )
 
 
-def publish_version(dataset: Dataset, by: User, *, schema: Schema, rows: Sequence[Mapping[str, str]]) -> Version:
+def publish_version(
+    dataset: Dataset, by: User, *, schema: Schema, rows: Sequence[Mapping[str, str]]
+) -> Version:
     """The next version, published: its extract lies under EXTRACTS_DIR as the ingest builds it."""
     text = _csv([c.header for c in schema.columns if c.derived is None], rows)
     built = _built(text, schema)
@@ -203,7 +215,9 @@ def _built(text: str, schema: Schema) -> _Built:
         path = folder / "rows.csv"
         path.write_text(text, encoding="utf-8")
         source = ingest.open_source(path, folder=folder)
-        extract = ingest.build(source, schema, out_dir=folder / "out", space_key=bytes.fromhex(settings.SPACE_KEY))
+        extract = ingest.build(
+            source, schema, out_dir=folder / "out", space_key=bytes.fromhex(settings.SPACE_KEY)
+        )
         profile = ingest.profile(extract, schema, folder=folder)
         facts = {
             "rows": extract.rows, "dropped_rows": extract.dropped_rows, "units": extract.units, "size": extract.bytes,
@@ -228,24 +242,35 @@ def filed_request(enterprise: User, datasets: Sequence[Dataset], **said: Any) ->
 
 
 def granted_request(
-    enterprise: User, datasets: Sequence[Dataset], deciders: Sequence[User], *, limits: Mapping[str, int] | None = None, **said: Any
+    enterprise: User,
+    datasets: Sequence[Dataset],
+    deciders: Sequence[User],
+    *,
+    limits: Mapping[str, int] | None = None,
+    **said: Any,
 ) -> AccessRequest:
     """Granted by all that have a decision, each from `deciders`; a contract has been drawn up."""
     request = filed_request(enterprise, datasets, **said)
     parts = set(request.decisions.values_list("organization", flat=True))
     for user in deciders:
         if user.organization_id in parts:
-            decide_request(actor=actor(user), request=request, outcome=Outcome.GRANT, reason="同意", limits=limits)
+            decide_request(
+                actor=actor(user), request=request, outcome=Outcome.GRANT, reason="同意", limits=limits
+            )
     request.refresh_from_db()
     return request
 
 
-def drafted_contract(enterprise: User, datasets: Sequence[Dataset], deciders: Sequence[User], **said: Any) -> Contract:
+def drafted_contract(
+    enterprise: User, datasets: Sequence[Dataset], deciders: Sequence[User], **said: Any
+) -> Contract:
     """Drawn up and signed by nobody."""
     return Contract.objects.get(request=granted_request(enterprise, datasets, deciders, **said))
 
 
-def signed_contract(enterprise: User, datasets: Sequence[Dataset], deciders: Sequence[User], **said: Any) -> Contract:
+def signed_contract(
+    enterprise: User, datasets: Sequence[Dataset], deciders: Sequence[User], **said: Any
+) -> Contract:
     """Signed by every party, so in force."""
     contract = drafted_contract(enterprise, datasets, deciders, **said)
     parties = set(contract.signatures.values_list("organization", flat=True))

@@ -32,6 +32,8 @@ SPACE_KEY = env.required("DATASPACE_SPACE_KEY", "64 hexadecimal digits")
 DATA_DIR = Path(env.text("DATASPACE_DATA_DIR", str(BASE_DIR / "var")))
 EXTRACTS_DIR = DATA_DIR / "extracts"
 UPLOADS_DIR = DATA_DIR / "uploads"
+# Folders whose Unix sockets a provider may name as a data source; none unless the operator lists them.
+SOURCE_SOCKETS = env.listed("DATASPACE_SOURCE_SOCKETS", [])
 SPACE_NAME = env.text("DATASPACE_NAME", "泉城可信数据空间")
 AUDIT_ORIGIN = env.text("DATASPACE_AUDIT_ORIGIN", "dataspace.local/log1")
 
@@ -155,8 +157,10 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = 8 * 3600
-FILE_UPLOAD_TEMP_DIR = None
+UPLOADS_DIR.mkdir(parents=True, exist_ok=True)
+FILE_UPLOAD_TEMP_DIR = UPLOADS_DIR  # the system's /tmp may be small, or memory
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024  # form fields; files stream to disk
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000  # a schema form has a dozen fields for each column
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 
 # --- API ------------------------------------------------------------------------------------------------
@@ -186,6 +190,9 @@ SPECTACULAR_SETTINGS = {
 
 # --- Background work ------------------------------------------------------------------------------------
 CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "memory://")
+# A broker that is down must not hold up a person: the row is written, the sweep sends it again.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 5, "retry_on_timeout": False}
+CELERY_BROKER_CONNECTION_TIMEOUT = 1
 CELERY_TASK_IGNORE_RESULT = True  # the row is the truth
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True

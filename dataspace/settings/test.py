@@ -14,6 +14,7 @@ os.environ.setdefault("DATASPACE_DATA_DIR", tempfile.mkdtemp(prefix="dataspace-t
 from dataspace.settings.base import *  # noqa: F403
 
 CELERY_BROKER_URL = "memory://"
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # noqa: F405  # whitenoise warns about a folder that is not there
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

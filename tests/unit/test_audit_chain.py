@@ -30,12 +30,14 @@ def log(count: int = 12) -> list[bytes]:
     for seq in range(count):
         fields = {
             "act": "x", "actor": "a", "id": f"{seq}", "obj": "o", "org": "", "out": "ok", "t": seq, "v": 1,
-            "note": "你好 \"\\ é \u2028",
+            "note": '你好 "\\ é \u2028',
         }  # fmt: skip
         entry = chain.seal(prev, seq, chain.body(fields))
         prev = chain.leaf(entry)
         lines.append(entry + b"\n")
-    lines.append(json.dumps({"head": {"entries": count, "leaf": prev.hex()}}, separators=(",", ":")).encode() + b"\n")
+    lines.append(
+        json.dumps({"head": {"entries": count, "leaf": prev.hex()}}, separators=(",", ":")).encode() + b"\n"
+    )
     return lines
 
 
@@ -51,7 +53,9 @@ def test_a_sealed_entry_is_still_canonical(fields, seq):
 
 
 @pytest.mark.parametrize(
-    "value", [1.5, float("nan"), 2**53, "\ud800", "e\u0301", {"Bad": 1}, {"a b": 1}, {1: 2}, object(), b"x"], ids=repr
+    "value",
+    [1.5, float("nan"), 2**53, "\ud800", "e\u0301", {"Bad": 1}, {"a b": 1}, {1: 2}, object(), b"x"],
+    ids=repr,
 )
 def test_what_has_no_single_written_form_is_not_recorded(value):
     with pytest.raises(chain.NotCanonical):
@@ -139,7 +143,17 @@ def test_every_single_flipped_bit_is_caught():
 
 @pytest.mark.parametrize(
     "line",
-    [b"", b"[]", b"null", b"{", b"\xff", b'{"a":NaN}', b'{"_seq":0,"_seq":0}', b"[" * 100_000, b'{"a":"\\ud800"}'],
+    [
+        b"",
+        b"[]",
+        b"null",
+        b"{",
+        b"\xff",
+        b'{"a":NaN}',
+        b'{"_seq":0,"_seq":0}',
+        b"[" * 100_000,
+        b'{"a":"\\ud800"}',
+    ],
     ids=lambda b: repr(b[:20]),
 )
 def test_garbage_is_a_finding_and_never_a_crash(line):
