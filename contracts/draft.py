@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.refusals import Refused
 from catalog.models import Dataset
-from catalog.schema import Column, ColumnKind, ColumnType, Schema
+from catalog.schema import Column, ColumnKind, ColumnType, Grade, Schema
 from contracts.models import AccessRequest
 from contracts.policy.strictest import check_grade, defaults_for, strictest
 from contracts.policy.terms import (
@@ -129,8 +129,13 @@ def _joins(schemas: list[tuple[str, Schema]]) -> tuple[JoinTerm, ...]:
     )
 
 
+def _grade(schema: Schema, names: list[str]) -> Grade:
+    """The highest of what the contract reaches. Direct identifiers were dropped at ingest and weigh nothing here."""
+    return max(c.grade for c in schema.columns if c.kind is ColumnKind.PRIVACY_UNIT or c.name in names)
+
+
 def _disclosure(items: list[tuple[Dataset, list[str]]], limits: list[dict[str, Any]]) -> DisclosureTerms:
-    grades = [_schema_of(dataset).grade for dataset, _columns in items]
+    grades = [_grade(_schema_of(dataset), columns) for dataset, columns in items]
     terms = strictest(*(defaults_for(grade) for grade in grades))
     known = {field.name for field in fields(DisclosureTerms)}
     for limit in limits:

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from audit.refusals import Refused
+from audit.wording import say
 from contracts.policy.terms import Terms
 from sandbox.disclosure.findings import Key
 from sandbox.engines.raw import raw_schema
@@ -73,7 +74,7 @@ def read_grids(raw: pa.Table, query: AggregateQuery, terms: Terms) -> dict[Colum
 
 
 def _inconsistent() -> Refused:
-    return Refused("disclosure.raw", "The engine's answer is not consistent; nothing is released.")
+    return Refused("disclosure.raw", say("The engine's answer is not consistent; nothing is released."))
 
 
 def _rows(raw: pa.Table, query: AggregateQuery, terms: Terms) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from audit.wording import say
 from contracts.policy.terms import ColumnTerm, Terms
 from sandbox.engines.literals import literal
 from sandbox.engines.raw import is_summed, largest_kept, scale
@@ -29,7 +30,7 @@ def generate(query: AggregateQuery, terms: Terms, dialect: str = "duckdb") -> st
     Raises: Refused("engine.dialect") for an engine that is not offered.
     """
     if dialect not in DIALECTS:
-        raise refuse("engine.dialect", "This engine is not offered.")
+        raise refuse("engine.dialect", say("This engine is not offered."))
     inner = _per_contributor(query, terms)
     outer = _per_cell(query, terms).from_(PER_CONTRIBUTOR, copy=False)
     return outer.with_(PER_CONTRIBUTOR, as_=inner, copy=False).sql(
@@ -115,7 +116,8 @@ def _joined(select: exp.Select, query: AggregateQuery) -> exp.Select:
     while len(reached) < len(query.sources):
         following = next((s for s in query.sources if s not in reached and _on(query, s, reached)), None)
         if following is None:
-            raise refuse("guard.join", "Each dataset must be joined to the others on an allowed key.")
+            reason = say("Each dataset must be joined to the others on an allowed key.")
+            raise refuse("guard.join", reason)
         on = [
             exp.EQ(this=_column(j.left), expression=_column(j.right)) for j in _on(query, following, reached)
         ]

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from sqlglot import exp
 
+from audit.wording import say
 from contracts.policy.terms import ColumnTerm
 from sandbox.guard.domains import key
 from sandbox.guard.problems import refuse
@@ -16,7 +17,8 @@ def literal(column: ColumnTerm, text: str) -> exp.Expr:
     """The literal of the value that `text` means in `column`. Raise Refused where it means none."""
     value = key(column.type, text)
     if value is None or text not in column.domain:
-        raise refuse("guard.domain", f"A value is not in the declared domain of {column.name}.")
+        reason = say("A value is not in the declared domain of %(column)s.", column=column.name)
+        raise refuse("guard.domain", reason)
     if isinstance(value, str):
         return exp.Literal.string(value)
     if isinstance(value, bool):
@@ -28,4 +30,4 @@ def literal(column: ColumnTerm, text: str) -> exp.Expr:
         return exp.cast(exp.Literal.string(value.isoformat(sep=" ")), exp.DType.TIMESTAMP)
     if isinstance(value, date):
         return exp.cast(exp.Literal.string(value.isoformat()), exp.DType.DATE)
-    raise refuse("guard.domain", f"{column.name} cannot be filtered.")
+    raise refuse("guard.domain", say("%(column)s cannot be filtered.", column=column.name))

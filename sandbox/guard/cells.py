@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
+from audit.wording import say
 from contracts.policy.terms import ColumnTerm, Terms
 from sandbox.guard.domains import declared
 from sandbox.guard.problems import refuse
@@ -15,7 +16,8 @@ def column_term(terms: Terms, ref: ColumnRef) -> ColumnTerm:
     dataset = terms.dataset(ref.dataset)
     column = None if dataset is None else dataset.column(ref.column)
     if column is None:
-        raise refuse("guard.column", f'The contract has no column "{ref.dataset}.{ref.column}".')
+        reason = say('The contract has no column "%(column)s".', column=f"{ref.dataset}.{ref.column}")
+        raise refuse("guard.column", reason)
     return column
 
 

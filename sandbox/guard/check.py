@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
+from audit.wording import say, template
 from catalog.schema import ColumnType
 from contracts.policy.terms import ColumnRole, ColumnTerm, Terms
 from sandbox.guard.cells import possible_cells
@@ -27,6 +28,21 @@ _KINDS: dict[ColumnType, frozenset[ConstantKind]] = {
     ColumnType.DATE: frozenset({ConstantKind.DATE, ConstantKind.STRING}),
     ColumnType.TIMESTAMP: frozenset({ConstantKind.TIMESTAMP, ConstantKind.STRING}),
     ColumnType.BOOLEAN: frozenset({ConstantKind.BOOLEAN}),
+}
+_NUMBER = template("%(column)s is a number: compare it with numbers, without quotes.")
+_OTHER_TYPE: dict[ColumnType, str] = {
+    ColumnType.TEXT: template("%(column)s is a text: compare it with texts in single quotes."),
+    ColumnType.INTEGER: _NUMBER,
+    ColumnType.DECIMAL: _NUMBER,
+    ColumnType.DATE: template("%(column)s is a date: compare it with dates such as DATE '2026-03-01'."),
+    ColumnType.TIMESTAMP: template(
+        "%(column)s is a time: compare it with times such as TIMESTAMP '2026-03-01 08:00:00'."
+    ),
+    ColumnType.BOOLEAN: template("%(column)s is true or false: compare it with true or false."),
+}
+_NOT_A_FILTER: dict[ColumnRole, str] = {
+    ColumnRole.MEASURE: template("The contract allows %(column)s as a measure, not as a filter."),
+    ColumnRole.JOIN_KEY: template("The contract allows %(column)s as a join key, not as a filter."),
 }
 
 
@@ -59,17 +75,19 @@ def check(draft: Draft, terms: Terms) -> AggregateQuery:
 
 def _check_arrangement(draft: Draft, outputs: Outputs, problems: Problems) -> None:
     if draft.limit is not None and not 1 <= draft.limit <= MAX_LIMIT:
-        problems.add("guard.limit", f"LIMIT is a whole number from 1 to {MAX_LIMIT}.")
+        problems.add("guard.limit", say("LIMIT is a whole number from 1 to %(most)d.", most=MAX_LIMIT))
     if draft.totals and not outputs.dimensions:
-        problems.add("guard.group_by", "Totals need at least one dimension.")
+        problems.add("guard.group_by", say("Totals need at least one dimension."))
 
 
 def _check_cells(query: AggregateQuery, terms: Terms, problems: Problems) -> None:
     cells, most = possible_cells(query, terms), terms.disclosure.max_cells
     if cells > most:
-        reason = (
-            f"The table could have {cells} cells; the contract allows {most}. "
-            "Take fewer dimensions, or filter them to fewer values."
+        reason = say(
+            "The table could have %(cells)d cells; the contract allows %(most)d. "
+            "Take fewer dimensions, or filter them to fewer values.",
+            cells=cells,
+            most=most,
         )
         problems.add("guard.too_many_cells", reason)
         problems.stop_if_any()
@@ -91,7 +109,7 @@ def _filters(draft: Draft, scope: Scope) -> tuple[Filter, ...]:
         columns[ref] = column
         chosen[ref] = chosen.get(ref, values) & values
         if not chosen[ref]:
-            reason = f"No value of {ref.column} can meet all its conditions."
+            reason = say("No value of %(column)s can meet all its conditions.", column=ref.column)
             scope.problems.add("guard.domain", reason, condition.place)
     filters = []
     for ref, values in chosen.items():
@@ -107,18 +125,18 @@ def _condition(condition: Condition, scope: Scope) -> tuple[ColumnRef, ColumnTer
         return None
     ref, column = found
     if column.role is ColumnRole.UNIT:
-        reason = f"{column.name} is the privacy unit: it cannot be filtered."
+        reason = say("%(column)s is the privacy unit: it cannot be filtered.", column=column.name)
         scope.problems.add("guard.unit", reason, condition.place)
         return None
     if column.role is not ColumnRole.DIMENSION:
-        reason = f"The contract allows {column.name} as {column.role.value}, not as a filter."
+        reason = say(_NOT_A_FILTER[column.role], column=column.name)
         scope.problems.add("guard.role", reason, condition.place)
         return None
     domain = declared(column)
     values = [_value(constant, column, domain, scope.problems) for constant in condition.constants]
     if not values or None in values:
         if not values:
-            scope.problems.add("guard.domain", "The list of values is empty.", condition.place)
+            scope.problems.add("guard.domain", say("The list of values is empty."), condition.place)
         return None
     return ref, column, {v for v in values if v is not None}
 
@@ -128,12 +146,12 @@ def _value(
 ) -> Hashable | None:
     kind = constant.kind
     if kind is not ConstantKind.DOMAIN_TEXT and kind not in _KINDS[column.type]:
-        reason = f"{column.name} is of type {column.type.value}: compare it with a value of that type."
+        reason = say(_OTHER_TYPE[column.type], column=column.name)
         problems.add("guard.type", reason, constant.place)
         return None
     value = key(column.type, constant.text) if len(constant.text) <= MAX_VALUE_LENGTH else None
     if value is None or value not in domain:
-        reason = f"This value is not in the declared domain of {column.name}."
+        reason = say("This value is not in the declared domain of %(column)s.", column=column.name)
         problems.add("guard.domain", reason, constant.place)
         return None
     return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from audit.wording import say
 from contracts.policy.terms import Aggregate, Terms
 from sandbox.guard.draft import (
     Bound,
@@ -28,7 +29,8 @@ def draft_of(data: Any, terms: Terms) -> Draft:
     """Read what `AggregateQuery.to_json` writes. Raise Refused("guard.form") on any other form."""
     asked = AggregateQuery.from_json(data)
     if sum(len(f.values) + 1 for f in asked.filters) + len(asked.labels) > MAX_PARTS:
-        raise refuse("guard.too_long", f"The question has more than {MAX_PARTS} parts; ask for less at once.")
+        reason = say("The question has more than %(most)d parts; ask for less at once.", most=MAX_PARTS)
+        raise refuse("guard.too_long", reason)
     return Draft(
         sources=tuple(Source(name, name) for name in asked.sources),
         links=tuple(Link(_name(j.left), _name(j.right)) for j in asked.joins),
@@ -63,8 +65,10 @@ def _measured(
     aggregate: Aggregate, ref: ColumnRef | None, asked: AggregateQuery, terms: Terms
 ) -> Name | None:
     needs = aggregate not in {Aggregate.COUNT_ROWS, Aggregate.COUNT_UNITS}
-    if needs != (ref is not None):
-        raise refuse("guard.form", f"{aggregate.value} {'needs a' if needs else 'takes no'} column.")
+    if needs and ref is None:
+        raise refuse("guard.form", say("%(function)s needs a column.", function=aggregate.value))
+    if not needs and ref is not None:
+        raise refuse("guard.form", say("%(function)s takes no column.", function=aggregate.value))
     if ref is not None:
         return _name(ref)
     if aggregate is Aggregate.COUNT_ROWS:
@@ -73,4 +77,4 @@ def _measured(
         dataset = terms.dataset(source)
         if dataset is not None and dataset.unit is not None:
             return Name(source, dataset.unit.name)
-    raise refuse("guard.unit", "None of these datasets has a privacy unit to count.")
+    raise refuse("guard.unit", say("None of these datasets has a privacy unit to count."))

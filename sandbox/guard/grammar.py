@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from audit.wording import say, template
 from sandbox.guard.problems import Problems
 from sandbox.guard.text import SourceText
 
@@ -46,7 +47,6 @@ ALLOWED: dict[type[exp.Expr], frozenset[str]] = {
     exp.Limit: frozenset({"expression"}),
 }
 
-_ONLY_EQUAL = "Filter with column = value and column IN (values), joined by AND; nothing else is offered."
 _PREDICATES: dict[type[exp.Expr], str] = {
     exp.Or: "OR",
     exp.Xor: "XOR",
@@ -77,8 +77,8 @@ _WORDS: dict[type[exp.Expr], str] = {
     exp.Except: "EXCEPT",
     exp.Intersect: "INTERSECT",
     exp.Interval: "INTERVAL",
-    exp.Placeholder: "A parameter",
-    exp.Parameter: "A parameter",
+    exp.Placeholder: "?",
+    exp.Parameter: "$",
     exp.Lambda: "->",
     exp.Add: "+",
     exp.Sub: "-",
@@ -93,9 +93,8 @@ _PARTS = {
     "with_": "WITH",
     "from_": "FROM",
     "except_": "EXCLUDE",
-    "db": "a schema name",
-    "catalog": "a catalog name",
 }
+_NOT_HERE = template("%(word)s is not part of the language here.")
 _JOIN_PARTS = frozenset({"side", "method", "using", "global", "hint", "match_condition"})
 
 
@@ -127,30 +126,39 @@ def _refuse_node(node: exp.Expr, source: SourceText, problems: Problems) -> None
     kind = type(node)
     if kind in _PREDICATES:
         word = _PREDICATES[kind]
-        problems.add(
-            "guard.predicate", f"{word} is not part of the language. {_ONLY_EQUAL}", source.node(node, word)
+        reason = say(
+            "%(word)s is not part of the language. Filter with column = value and column IN (values), joined by "
+            "AND; nothing else is offered.",
+            word=word,
         )
+        problems.add("guard.predicate", reason, source.node(node, word))
     elif kind in _WORDS:
         word = _WORDS[kind]
-        problems.add("guard.node", f"{word} is not part of the language here.", source.node(node, word))
+        problems.add("guard.node", say(_NOT_HERE, word=word), source.node(node, word))
     elif isinstance(node, exp.Func):
         name = node.name if isinstance(node, exp.Anonymous) else node.sql_name()
-        reason = f"The function {name[:60]} is not offered. The functions are COUNT, SUM and AVG."
+        reason = say(
+            "The function %(function)s is not offered. The functions are COUNT, SUM and AVG.", function=name[:60]
+        )
         problems.add("guard.function", reason, source.node(node))
     else:
-        problems.add("guard.node", f"{kind.__name__} is not part of the language.", source.node(node))
+        reason = say("%(word)s is not part of the language.", word=kind.__name__)
+        problems.add("guard.node", reason, source.node(node))
 
 
 def _refuse_part(node: exp.Expr, part: str, source: SourceText, problems: Problems) -> None:
     word = _PARTS.get(part, part.rstrip("_").upper())
     if isinstance(node, exp.Join) and part in _JOIN_PARTS:
         word = str(node.args[part]) if isinstance(node.args[part], str) else word
-        reason = f"{word} joins are not offered. Write [INNER] JOIN dataset ON a.key = b.key."
+        reason = say(
+            "%(word)s joins are not offered. Write [INNER] JOIN dataset ON a.key = b.key.", word=word
+        )
         problems.add("guard.join", reason, source.node(node, word))
     elif isinstance(node, exp.Table) and part in {"db", "catalog"}:
-        reason = "Name the dataset alone, as the contract does, without a schema."
+        reason = say("Name the dataset alone, as the contract does, without a schema.")
         problems.add("guard.table", reason, source.node(node))
     elif isinstance(node, exp.Column):
-        problems.add("guard.column", "Name a column as column or dataset.column.", source.node(node))
+        reason = say("Name a column as column or dataset.column.")
+        problems.add("guard.column", reason, source.node(node))
     else:
-        problems.add("guard.node", f"{word} is not part of the language here.", source.node(node, word))
+        problems.add("guard.node", say(_NOT_HERE, word=word), source.node(node, word))

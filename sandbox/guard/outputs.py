@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 
+from audit.wording import say, template
 from catalog.schema import ColumnType
 from contracts.policy.terms import Aggregate, ColumnRole, ColumnTerm
 from sandbox.guard.draft import Bound, Draft, Name, Output, Reference, Sort
@@ -15,6 +16,13 @@ from sandbox.guard.sources import Scope
 MAX_MEASURES = 12
 MAX_LABEL = 64
 _NUMERIC = {ColumnType.INTEGER, ColumnType.DECIMAL}
+_ONLY_COUNTED = template(
+    "%(column)s is the privacy unit: it can only be counted, as COUNT(DISTINCT %(column)s)."
+)
+_NOT_A_DIMENSION: dict[ColumnRole, str] = {
+    ColumnRole.MEASURE: template("The contract allows %(column)s as a measure, not as a dimension."),
+    ColumnRole.JOIN_KEY: template("The contract allows %(column)s as a join key, not as a dimension."),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +45,15 @@ def check_outputs(draft: Draft, scope: Scope) -> Outputs:
     _check_labels(draft, outputs, scope.problems)
     limits = scope.terms.disclosure
     if len(outputs.dimensions) > limits.max_dimensions:
-        reason = f"The contract allows at most {limits.max_dimensions} dimensions in one table."
+        reason = say(
+            "The contract allows at most %(most)d dimensions in one table.", most=limits.max_dimensions
+        )
         scope.problems.add("guard.too_many_dimensions", reason, draft.outputs[-1].place)
     if len(outputs.measures) > MAX_MEASURES:
-        reason = f"At most {MAX_MEASURES} aggregates in one query."
+        reason = say("At most %(most)d aggregates in one query.", most=MAX_MEASURES)
         scope.problems.add("guard.too_many_measures", reason, draft.outputs[-1].place)
     if None not in outputs.items and not outputs.measures:
-        scope.problems.add("guard.measure", "Select at least one aggregate, such as COUNT(*).")
+        scope.problems.add("guard.measure", say("Select at least one aggregate, such as COUNT(*)."))
     _check_contributors(draft, outputs, scope)
     return outputs
 
@@ -61,9 +71,8 @@ def _item(output: Output, scope: Scope) -> Dimension | Measure | None:
     if output.aggregate is Aggregate.COUNT_UNITS:
         if column.role is ColumnRole.UNIT:
             return Measure(Aggregate.COUNT_UNITS, None, _label(output.label, "count_units"))
-        scope.problems.add(
-            "guard.unit", "COUNT(DISTINCT ...) counts the privacy unit and nothing else.", name.place
-        )
+        reason = say("COUNT(DISTINCT ...) counts the privacy unit and nothing else.")
+        scope.problems.add("guard.unit", reason, name.place)
         return None
     return _measure(ref, column, output.aggregate, output.label, name, scope.problems)
 
@@ -78,14 +87,12 @@ def _dimension(
     if column.role is ColumnRole.DIMENSION and column.domain:
         return Dimension(ref, _label(output.label, column.name))
     if column.role is ColumnRole.UNIT:
-        reason = (
-            f"{column.name} is the privacy unit: it can only be counted, as COUNT(DISTINCT {column.name})."
-        )
-        problems.add("guard.unit", reason, name.place)
+        problems.add("guard.unit", say(_ONLY_COUNTED, column=column.name), name.place)
     elif column.role is ColumnRole.DIMENSION:
-        problems.add("guard.domain", f"{column.name} has no declared domain to group by.", name.place)
+        reason = say("%(column)s has no declared domain to group by.", column=column.name)
+        problems.add("guard.domain", reason, name.place)
     else:
-        reason = f"The contract allows {column.name} as {column.role.value}, not as a dimension."
+        reason = say(_NOT_A_DIMENSION[column.role], column=column.name)
         problems.add("guard.role", reason, name.place)
     return None
 
@@ -102,12 +109,10 @@ def _measure(
     if column.role is ColumnRole.MEASURE and aggregate in column.aggregates and numeric:
         return Measure(aggregate, ref, _label(label, f"{aggregate.value}_{column.name}"))
     if column.role is ColumnRole.UNIT:
-        reason = (
-            f"{column.name} is the privacy unit: it can only be counted, as COUNT(DISTINCT {column.name})."
-        )
-        problems.add("guard.unit", reason, name.place)
+        problems.add("guard.unit", say(_ONLY_COUNTED, column=column.name), name.place)
     else:
-        reason = f"The contract does not allow {aggregate.value.upper()}({column.name})."
+        use = f"{aggregate.value.upper()}({column.name})"
+        reason = say("The contract does not allow %(use)s.", use=use)
         problems.add("guard.role", reason, name.place)
     return None
 
@@ -119,16 +124,18 @@ def _check_labels(draft: Draft, outputs: Outputs, problems: Problems) -> None:
         if item is None:
             continue
         if not _printable(item.label):
-            reason = f"A label is 1 to {MAX_LABEL} printable characters without blanks at its ends."
+            reason = say(
+                "A label is 1 to %(most)d printable characters without blanks at its ends.", most=MAX_LABEL
+            )
             problems.add("guard.label", reason, output.place)
         elif item.label in seen:
-            problems.add(
-                "guard.label", f'Two columns are called "{item.label}": name one with AS.', output.place
-            )
+            reason = say('Two columns are called "%(label)s": name one with AS.', label=item.label)
+            problems.add("guard.label", reason, output.place)
         seen.add(item.label)
         if isinstance(item, Dimension):
             if item.column in columns:
-                problems.add("guard.group_by", f"{item.column.column} is selected twice.", output.place)
+                reason = say("%(column)s is selected twice.", column=item.column.column)
+                problems.add("guard.group_by", reason, output.place)
             columns.add(item.column)
 
 
@@ -142,11 +149,10 @@ def _check_contributors(draft: Draft, outputs: Outputs, scope: Scope) -> None:
     """Where no source has a privacy unit, the rows of the one measured dataset are the contributors."""
     measured = {m.column.dataset for m in outputs.measures if m.column is not None}
     if not scope.units and len(measured) > 1:
-        scope.problems.add(
-            "guard.unit",
-            "These datasets have no privacy unit to count: take the measures of one query from one dataset.",
-            draft.outputs[-1].place,
+        reason = say(
+            "These datasets have no privacy unit to count: take the measures of one query from one dataset."
         )
+        scope.problems.add("guard.unit", reason, draft.outputs[-1].place)
 
 
 def check_groups(draft: Draft, outputs: Outputs, scope: Scope) -> None:
@@ -156,11 +162,12 @@ def check_groups(draft: Draft, outputs: Outputs, scope: Scope) -> None:
         return
     for reference, item in zip(draft.groups, named, strict=True):
         if isinstance(item, Measure):
-            scope.problems.add("guard.group_by", "GROUP BY names dimensions only.", reference.place)
+            scope.problems.add("guard.group_by", say("GROUP BY names dimensions only."), reference.place)
     missing = [d.column.column for d in outputs.dimensions if d not in named]
     if missing:
-        reason = (
-            f"Selected but not grouped: {', '.join(missing)}. GROUP BY names exactly the selected dimensions."
+        reason = say(
+            "Selected but not grouped: %(columns)s. GROUP BY names exactly the selected dimensions.",
+            columns=", ".join(missing),
         )
         place = draft.groups[-1].place if draft.groups else draft.outputs[0].place
         scope.problems.add("guard.group_by", reason, place)
@@ -171,9 +178,8 @@ def having(bound: Bound, draft: Draft, outputs: Outputs, scope: Scope) -> Having
     if isinstance(item, Measure) and item.aggregate in COUNTS:
         return Having(item.label, bound.comparison, bound.value)
     if item is not None:
-        scope.problems.add(
-            "guard.having", "HAVING compares a selected count with a whole number.", bound.place
-        )
+        reason = say("HAVING compares a selected count with a whole number.")
+        scope.problems.add("guard.having", reason, bound.place)
     return None
 
 
@@ -189,7 +195,8 @@ def _refer(
     if reference.position is not None:
         if 1 <= reference.position <= len(outputs.items):
             return outputs.items[reference.position - 1]
-        scope.problems.add(code, f"There is no selected column {reference.position}.", reference.place)
+        reason = say("There is no selected column %(position)d.", position=reference.position)
+        scope.problems.add(code, reason, reference.place)
         return None
     output = reference.output
     if output is None:
@@ -200,7 +207,7 @@ def _refer(
     item = _item(output, scope)
     same = [i for i in outputs.items if i is not None and item is not None and _same(i, item)]
     if item is not None and not same:
-        scope.problems.add(code, "Only selected columns can stand here.", reference.place)
+        scope.problems.add(code, say("Only selected columns can stand here."), reference.place)
     return same[0] if same else None
 
 

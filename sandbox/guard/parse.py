@@ -6,6 +6,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError
 
+from audit.wording import say
 from sandbox.guard.draft import Draft
 from sandbox.guard.grammar import check_nodes
 from sandbox.guard.problems import Place, Problems, refuse
@@ -25,7 +26,7 @@ def parse(text: str) -> Draft:
     check_nodes(tree, source, problems)
     problems.stop_if_any()
     if not isinstance(tree, exp.Select):
-        raise refuse("guard.statement", "Ask one SELECT.", source.node(tree))
+        raise refuse("guard.statement", say("Ask one SELECT."), source.node(tree))
     draft = Reader(source, problems).draft(tree)
     problems.stop_if_any()
     return draft
@@ -35,14 +36,14 @@ def _tree(source: SourceText) -> exp.Expr:
     try:
         trees = sqlglot.parse(source.text, read=DIALECT)
     except ParseError as error:
-        raise refuse("guard.syntax", "The query cannot be read from here on.", _place(error)) from error
+        raise refuse("guard.syntax", say("The query cannot be read from here on."), _place(error)) from error
     except RecursionError as error:
-        raise refuse("guard.nesting", "The query is nested too deeply.") from error
+        raise refuse("guard.nesting", say("The query is nested too deeply.")) from error
     except Exception as error:  # whatever a parser of hostile text raises, the answer is no
-        raise refuse("guard.syntax", "The query cannot be read.") from error
+        raise refuse("guard.syntax", say("The query cannot be read.")) from error
     tree = trees[0] if trees else None
     if tree is None:
-        raise refuse("guard.syntax", "The query is empty. Begin with SELECT.")
+        raise refuse("guard.syntax", say("The query is empty. Begin with SELECT."))
     return tree
 
 

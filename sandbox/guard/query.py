@@ -13,6 +13,7 @@ from typing import Any
 
 import rfc8785
 
+from audit.wording import say
 from contracts.policy.terms import Aggregate
 from sandbox.guard.problems import refuse
 
@@ -139,9 +140,10 @@ class AggregateQuery:
         try:
             query = _from_json(data)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise refuse("guard.form", "The question is not in the expected JSON form.") from error
+            raise refuse("guard.form", say("The question is not in the expected JSON form.")) from error
         if query.to_json() != data:
-            raise refuse("guard.form", "The question holds fields that are unknown or of the wrong type.")
+            reason = say("The question holds fields that are unknown or of the wrong type.")
+            raise refuse("guard.form", reason)
         return query
 
 

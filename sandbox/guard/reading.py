@@ -6,6 +6,7 @@ import re
 
 from sqlglot import exp
 
+from audit.wording import say, template
 from contracts.policy.terms import Aggregate
 from sandbox.guard.draft import (
     Bound,
@@ -41,6 +42,7 @@ _MIRRORED = {
     Comparison.LT: Comparison.GT,
     Comparison.LTE: Comparison.GTE,
 }
+_COUNT_AND_NUMBER = template("HAVING compares a selected count with a whole number.")
 _TYPED = {exp.DType.DATE: ConstantKind.DATE, exp.DType.TIMESTAMP: ConstantKind.TIMESTAMP}
 
 
@@ -80,7 +82,7 @@ class Reader:
     def _name(self, column: exp.Column) -> Name | None:
         qualifier = column.args.get("table")
         if not isinstance(column.this, exp.Identifier):
-            self._add("guard.node", "* names no column; list the columns.", column)
+            self._add("guard.node", say("* names no column; list the columns."), column)
             return None
         table = self._word(qualifier) if qualifier is not None else ""
         return Name(table, self._word(column.this), self._source.node(column.this))
@@ -90,7 +92,7 @@ class Reader:
     def _from(self, select: exp.Select) -> tuple[tuple[Source, ...], tuple[Link, ...]]:
         start = select.args.get("from_")
         if start is None:
-            self._add("guard.table", "Name a dataset of the contract after FROM.", select)
+            self._add("guard.table", say("Name a dataset of the contract after FROM."), select)
             return (), ()
         tables = [start.this, *(join.this for join in select.args.get("joins") or [])]
         links: list[Link] = []
@@ -100,7 +102,7 @@ class Reader:
 
     def _table(self, table: exp.Expr) -> Source | None:
         if not isinstance(table, exp.Table) or not isinstance(table.this, exp.Identifier):
-            self._add("guard.table", "Only datasets of the contract can stand after FROM and JOIN.", table)
+            self._add("guard.table", say("Only datasets of the contract can stand after FROM and JOIN."), table)
             return None
         name = self._word(table.this)
         alias = table.args.get("alias")
@@ -109,17 +111,20 @@ class Reader:
     def _links(self, join: exp.Join) -> list[Link]:
         if (join.args.get("kind") or "INNER") != "INNER":
             word = str(join.args["kind"])
-            self._add("guard.join", f"{word} joins are not offered. Write [INNER] JOIN ... ON.", join, word)
+            reason = say(
+                "%(word)s joins are not offered. Write [INNER] JOIN dataset ON a.key = b.key.", word=word
+            )
+            self._add("guard.join", reason, join, word)
             return []
         if join.args.get("on") is None:
-            self._add("guard.join", "Say with ON which keys the datasets are joined on.", join)
+            self._add("guard.join", say("Say with ON which keys the datasets are joined on."), join)
             return []
         return [link for e in _conjunction(join.args["on"]) if (link := self._link(e)) is not None]
 
     def _link(self, node: exp.Expr) -> Link | None:
         left, right = node.args.get("this"), node.args.get("expression")
         if type(node) is not exp.EQ or not (isinstance(left, exp.Column) and isinstance(right, exp.Column)):
-            self._add("guard.join", "A join is dataset.key = dataset.key, joined by AND.", node)
+            self._add("guard.join", say("A join is dataset.key = dataset.key, joined by AND."), node)
             return None
         names = self._name(left), self._name(right)
         if names[0] is None or names[1] is None:
@@ -147,13 +152,13 @@ class Reader:
         if type(node) in _FUNCTIONS:
             if isinstance(node.this, exp.Column) and (name := self._name(node.this)) is not None:
                 return Output(_FUNCTIONS[type(node)], name, None, place)
-            self._add("guard.expression", "SUM and AVG take one column and nothing else.", node)
+            self._add("guard.expression", say("SUM and AVG take one column and nothing else."), node)
             return None
         if isinstance(node, exp.Star):
-            self._add("guard.node", "SELECT * is not offered: list dimensions and aggregates.", node)
+            self._add("guard.node", say("SELECT * is not offered: list dimensions and aggregates."), node)
             return None
         self._add(
-            "guard.expression", "Select columns and aggregates only, without computing with them.", node
+            "guard.expression", say("Select columns and aggregates only, without computing with them."), node
         )
         return None
 
@@ -168,7 +173,7 @@ class Reader:
             column = counted.expressions[0]
             if isinstance(column, exp.Column) and (name := self._name(column)) is not None:
                 return Output(Aggregate.COUNT_UNITS, name, None, place)
-        self._add("guard.expression", "Write COUNT(*), COUNT(column) or COUNT(DISTINCT privacy unit).", node)
+        self._add("guard.expression", say("Write COUNT(*), COUNT(column) or COUNT(DISTINCT privacy unit)."), node)
         return None
 
     # WHERE
@@ -184,7 +189,7 @@ class Reader:
                 column, values = values[0], [column]
         if type(node) not in {exp.EQ, exp.In} or not isinstance(column, exp.Column):
             self._add(
-                "guard.predicate", "Filter with column = value and column IN (values), joined by AND.", node
+                "guard.predicate", say("Filter with column = value and column IN (values), joined by AND."), node
             )
             return None
         name = self._name(column)
@@ -207,7 +212,7 @@ class Reader:
             kind = _TYPED.get(node.to.this)
             if kind is not None:
                 return Constant(kind, node.this.name, place)
-        self._add("guard.predicate", "Compare a column with plain values only.", node)
+        self._add("guard.predicate", say("Compare a column with plain values only."), node)
         return None
 
     # GROUP BY, HAVING, ORDER BY, LIMIT
@@ -217,7 +222,7 @@ class Reader:
         if isinstance(node, exp.Literal):
             if not node.is_string and _WHOLE.match(node.name):
                 return Reference(int(node.name), None, place)
-            self._add(code, "Name a selected column, its label or its position.", node)
+            self._add(code, say("Name a selected column, its label or its position."), node)
             return None
         output = self._output(node)
         return None if output is None else Reference(None, output, place)
@@ -235,10 +240,10 @@ class Reader:
             or not isinstance(right, exp.Literal)
             or not isinstance(left, exp.Column | exp.Count)
         ):
-            self._add("guard.having", "HAVING compares a selected count with a whole number.", node)
+            self._add("guard.having", say(_COUNT_AND_NUMBER), node)
             return None
         if right.is_string or not _WHOLE.match(right.name):
-            self._add("guard.having", "HAVING compares a selected count with a whole number.", right)
+            self._add("guard.having", say(_COUNT_AND_NUMBER), right)
             return None
         reference = self._reference(left, "guard.having")
         if reference is None:
@@ -247,7 +252,7 @@ class Reader:
 
     def _sort(self, node: exp.Expr) -> Sort | None:
         if not isinstance(node, exp.Ordered):
-            self._add("guard.order", "Order by selected columns, their labels or positions.", node)
+            self._add("guard.order", say("Order by selected columns, their labels or positions."), node)
             return None
         reference = self._reference(node.this, "guard.order")
         return None if reference is None else Sort(reference, bool(node.args.get("desc")))
@@ -258,7 +263,7 @@ class Reader:
         number = node.args.get("expression")
         if isinstance(number, exp.Literal) and not number.is_string and _WHOLE.match(number.name):
             return int(number.name)
-        self._add("guard.limit", "LIMIT takes one whole number.", node, "LIMIT")
+        self._add("guard.limit", say("LIMIT takes one whole number."), node, "LIMIT")
         return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from audit.wording import say
 from contracts.policy.terms import ColumnRole, ColumnTerm, DatasetTerm, Terms
 from sandbox.guard.draft import Draft, Link, Name
 from sandbox.guard.problems import NOWHERE, Place, Problems
@@ -21,23 +22,20 @@ class Scope:
     def resolve(self, name: Name) -> tuple[ColumnRef, ColumnTerm] | None:
         """The contract's column that `name` means; None, with a problem added, where not exactly one."""
         if name.qualifier and name.qualifier not in self.datasets:
-            self.problems.add(
-                "guard.table", f'"{name.qualifier[:60]}" is not named after FROM or JOIN.', name.place
-            )
+            reason = say('"%(name)s" is not named after FROM or JOIN.', name=name.qualifier[:60])
+            self.problems.add("guard.table", reason, name.place)
             return None
         reach = [self.datasets[name.qualifier]] if name.qualifier else list(self.datasets.values())
         found = [(d, c) for d in reach if (c := d.column(name.column)) is not None]
         if not found:
-            self.problems.add(
-                "guard.column", f'The contract has no column "{name.column[:60]}" here.', name.place
-            )
+            reason = say('The contract has no column "%(column)s" here.', column=name.column[:60])
+            self.problems.add("guard.column", reason, name.place)
             return None
         if len(found) > 1:
-            self.problems.add(
-                "guard.column",
-                f'"{name.column}" stands in more than one dataset: write dataset.{name.column}.',
-                name.place,
+            reason = say(
+                '"%(column)s" stands in more than one dataset: write dataset.%(column)s.', column=name.column
             )
+            self.problems.add("guard.column", reason, name.place)
             return None
         dataset, column = found[0]
         return ColumnRef(dataset.name, column.name), column
@@ -54,17 +52,18 @@ def open_scope(draft: Draft, terms: Terms, problems: Problems) -> Scope:
     for source in draft.sources:
         dataset = terms.dataset(source.dataset)
         if dataset is None:
-            reason = f'The contract has no dataset "{source.dataset[:60]}".'
+            reason = say('The contract has no dataset "%(dataset)s".', dataset=source.dataset[:60])
             problems.add("guard.table", reason, source.place)
         elif dataset.name in seen:
-            problems.add("guard.join", "A dataset cannot be joined to itself.", source.place)
+            problems.add("guard.join", say("A dataset cannot be joined to itself."), source.place)
         elif source.alias in scope.datasets:
-            problems.add("guard.table", f'The name "{source.alias[:60]}" is used twice.', source.place)
+            reason = say('The name "%(name)s" is used twice.', name=source.alias[:60])
+            problems.add("guard.table", reason, source.place)
         else:
             seen.add(dataset.name)
             scope.datasets[source.alias] = dataset
     if not draft.sources:
-        problems.add("guard.table", "Name a dataset of the contract after FROM.")
+        problems.add("guard.table", say("Name a dataset of the contract after FROM."))
     problems.stop_if_any()
     return scope
 
@@ -81,9 +80,8 @@ def check_joins(draft: Draft, scope: Scope) -> tuple[JoinOn, ...]:
     place = draft.sources[-1].place if draft.sources else NOWHERE
     names = [d.name for d in scope.datasets.values()]
     if not _connected(names, joins):
-        scope.problems.add(
-            "guard.join", "Each dataset must be joined to the others on an allowed key.", place
-        )
+        reason = say("Each dataset must be joined to the others on an allowed key.")
+        scope.problems.add("guard.join", reason, place)
     else:
         _check_units(scope, joins, place)
     return joins
@@ -97,7 +95,11 @@ def _join(link: Link, scope: Scope) -> JoinOn | None:
     allowed = any(pair == {join.left, join.right} for join in scope.terms.joins) and len(pair) == 2
     measures = ColumnRole.MEASURE in {left[1].role, right[1].role}
     if not allowed or measures or left[0].dataset == right[0].dataset:
-        reason = f"The contract does not allow joining on {link.left.column} = {link.right.column}."
+        reason = say(
+            "The contract does not allow joining on %(left)s = %(right)s.",
+            left=link.left.column,
+            right=link.right.column,
+        )
         scope.problems.add("guard.join", reason, link.place)
         return None
     low, high = sorted((left[0], right[0]))
@@ -112,11 +114,8 @@ def _check_units(scope: Scope, joins: tuple[JoinOn, ...], place: Place) -> None:
         if units.get(j.left.dataset) == j.left.column and units.get(j.right.dataset) == j.right.column
     )
     if not _connected(list(units), on_units):
-        scope.problems.add(
-            "guard.unit",
-            "These datasets protect a privacy unit each: join them on their unit columns.",
-            place,
-        )
+        reason = say("These datasets protect a privacy unit each: join them on their unit columns.")
+        scope.problems.add("guard.unit", reason, place)
 
 
 def _connected(names: list[str], joins: tuple[JoinOn, ...]) -> bool:

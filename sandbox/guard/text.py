@@ -14,6 +14,7 @@ from sqlglot import exp
 from sqlglot.errors import TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
+from audit.wording import say
 from sandbox.guard.problems import Place, refuse
 
 DIALECT = "duckdb"
@@ -83,9 +84,8 @@ def _start(node: exp.Expr) -> int:
 def read(text: str) -> SourceText:
     """Cut the text into tokens. Raise Refused where it is too long, too deep, or holds foreign characters."""
     if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
-        raise refuse(
-            "guard.too_long", f"The query is longer than {MAX_BYTES} bytes; ask for less in one query."
-        )
+        reason = say("The query is longer than %(most)d bytes; ask for less in one query.", most=MAX_BYTES)
+        raise refuse("guard.too_long", reason)
     tokens = _tokens(text)
     source = SourceText(text, tokens)
     _check_characters(source)
@@ -102,9 +102,8 @@ def _tokens(text: str) -> tuple[Token, ...]:
         opener = _OPENER.search(blanked)
         start, term = (opener.start(), opener.group()) if opener else (0, "")
         place = SourceText(text, ()).place(start, term)
-        raise refuse(
-            "guard.syntax", "A quoted text, a quoted name or a comment begins here and never ends.", place
-        ) from error
+        reason = say("A quoted text, a quoted name or a comment begins here and never ends.")
+        raise refuse("guard.syntax", reason, place) from error
 
 
 def _check_characters(source: SourceText) -> None:
@@ -123,11 +122,13 @@ def _check_plain(source: SourceText, start: int, text: str) -> None:
         if " " <= char <= "~" or char in "\t\r\n":
             continue
         name = unicodedata.name(char, "control character")
+        reason = say(
+            "%(character)s is not part of the language. Write names, signs and quotes with the plain half-width "
+            'characters; labels in another script go in double quotes: AS "...".',
+            character=f"U+{ord(char):04X} ({name.lower()})",
+        )
         raise refuse(
-            "guard.character",
-            f"U+{ord(char):04X} ({name.lower()}) is not part of the language. Write names, signs and quotes "
-            'with the plain half-width characters; labels in another script go in double quotes: AS "...".',
-            source.place(start + offset, char if char.isprintable() else ""),
+            "guard.character", reason, source.place(start + offset, char if char.isprintable() else "")
         )
 
 
@@ -138,23 +139,25 @@ def _check_nesting(source: SourceText) -> None:
         depth += (kind in _OPEN) - (kind in _CLOSE)
         run = 0 if kind in _OPERANDS else run + 1
         if depth > MAX_DEPTH or run > MAX_RUN:
-            raise refuse("guard.nesting", "The query is nested too deeply.", source.token(token))
+            raise refuse("guard.nesting", say("The query is nested too deeply."), source.token(token))
     if len(source.tokens) > MAX_TOKENS:
-        raise refuse("guard.too_long", f"The query has more than {MAX_TOKENS} words and signs.")
+        reason = say("The query has more than %(most)d words and signs.", most=MAX_TOKENS)
+        raise refuse("guard.too_long", reason)
 
 
 def _check_statement(source: SourceText) -> None:
     tokens = source.tokens
     if not tokens:
-        raise refuse("guard.syntax", "The query is empty. Begin with SELECT.")
+        raise refuse("guard.syntax", say("The query is empty. Begin with SELECT."))
     for token in tokens[:-1]:
         if token.token_type is TokenType.SEMICOLON:
-            raise refuse("guard.statement", "Only one statement is allowed.", source.token(token))
+            raise refuse("guard.statement", say("Only one statement is allowed."), source.token(token))
     if tokens[0].token_type is TokenType.WITH:
-        raise refuse("guard.node", "WITH is not part of the language.", source.token(tokens[0]))
+        reason = say("%(word)s is not part of the language.", word="WITH")
+        raise refuse("guard.node", reason, source.token(tokens[0]))
     if tokens[0].token_type is not TokenType.SELECT:
-        raise refuse("guard.statement", "The query must begin with SELECT.", source.token(tokens[0]))
+        raise refuse("guard.statement", say("The query must begin with SELECT."), source.token(tokens[0]))
     for token in tokens:
         if token.token_type in _FORBIDDEN:
-            word = _FORBIDDEN[token.token_type]
-            raise refuse("guard.node", f"{word} is not part of the language.", source.token(token))
+            reason = say("%(word)s is not part of the language.", word=_FORBIDDEN[token.token_type])
+            raise refuse("guard.node", reason, source.token(token))

@@ -37,6 +37,7 @@ class SparePool:
         self._ready: deque[Jail] = deque()
         self._used: deque[Jail] = deque()
         self._waiting = 0  # runs that found no spare
+        self._busy = 0  # jails at work
         self._failure: NoSandbox | None = None
         self._closing = False
         self._keeper = threading.Thread(target=self._keep, name="sandbox-spares", daemon=True)
@@ -121,6 +122,7 @@ class SparePool:
                     self._change.notify_all()
                     self._change.wait_for(lambda: self._ready or self._failure or self._closing, ASK_SECONDS)
                     if self._ready:
+                        self._busy += 1
                         return self._ready.popleft()
                     self._raise_failure()
                 self._check_usable()
@@ -134,6 +136,7 @@ class SparePool:
     def _put_away(self, jail: Jail) -> None:
         jail.kill()
         with self._change:
+            self._busy -= 1
             if not self._closing:
                 self._used.append(jail)
                 self._change.notify_all()
@@ -158,7 +161,9 @@ class SparePool:
                 self._start_one()
 
     def _lacks_spares(self) -> bool:
-        return self._failure is None and len(self._ready) < max(self._size, self._waiting)
+        """A jail at work counts: its successor is started when it is done, not at its expense."""
+        wanted = max(self._size - self._busy, self._waiting)
+        return self._failure is None and len(self._ready) < wanted
 
     def _start_one(self) -> None:
         failure, jail = None, None
