@@ -35,10 +35,9 @@ def main() -> None:
 
     call_command("migrate", verbosity=0)
     contract = world()
-    environment = {**os.environ, "DATASPACE_WARM_SANDBOX": "1"}
     command = [sys.executable, "-m", "celery", "-A", "dataspace", "worker", "-Q", "runs", "-c", "1",
                "--loglevel", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"]  # fmt: skip
-    worker = subprocess.Popen(command, env=environment, start_new_session=True)
+    worker = subprocess.Popen(command, start_new_session=True)
     try:
         time.sleep(5)
         report(*measure(contract, runs))

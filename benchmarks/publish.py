@@ -100,7 +100,7 @@ def big(folder: Path) -> bool:
 
 def write(target: Path) -> None:
     """Rows of a city's meter readings until BIG_BYTES."""
-    rows = BIG_BYTES // 93
+    rows = BIG_BYTES // 68
     duckdb.sql(
         f"""COPY (SELECT 'E' || lpad((hash(i) % 400000)::VARCHAR, 8, '0') AS enterprise_id,
         TIMESTAMP '2020-01-01' + INTERVAL (i % 2000000) MINUTE AS read_at,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from celery import current_app
@@ -23,7 +22,7 @@ def _this_process() -> Worker:
 
 def _warm(**_kwargs: Any) -> None:
     """Only workers that take runs keep a warm jail."""
-    if os.environ.get("DATASPACE_WARM_SANDBOX"):
+    if "runs" in current_app.amqp.queues.consume_from:
         _this_process()
 
 

@@ -9,25 +9,30 @@ import logging
 import os
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from django.conf import settings
 
 from audit.refusals import Refused
 from contracts.policy.canonical import digest
+from contracts.policy.terms import Terms
 from sandbox import extracts
 from sandbox.disclosure import protect
 from sandbox.engines import generate
 from sandbox.formats import to_ipc
+from sandbox.guard import AggregateQuery
 from sandbox.isolation.jail import NoSandbox
 from sandbox.isolation.job import Job, Kind
 from sandbox.isolation.limits import Limits
 from sandbox.isolation.outcome import Outcome, Status
 from sandbox.isolation.spares import SparePool
 from sandbox.services.execute import Claimed, Result, claim, end, give_back, keep, release
+from sandbox.spec import RunSpec
 from sandbox.states import Failure
 from sandbox.warm_up import warm_up
 
@@ -74,15 +79,19 @@ class Worker:
     def close(self) -> None:
         self.pool.close()
 
+    def recompute(self, spec: RunSpec, query: AggregateQuery, terms: Terms) -> bytes:
+        """The protected table's bytes, computed anew; nothing is stored. Raises what keeps it from being computed."""
+        outcome = self._in_jail(spec, generate(query, terms), lambda: True)
+        if outcome.table is None:
+            raise NotProtectable(outcome.status)
+        return _published(outcome.table, query, terms).table
+
     def _compute(self, claimed: Claimed) -> None:
         sql = generate(claimed.query, claimed.terms)
-        tables = {e.table: i for i, e in enumerate(claimed.spec.extracts)}
         heart = Heart(claimed)
-        with _opened(claimed) as descriptors:
-            job = Job(Kind.SQL, sql, tables, max_rows=MAX_RAW_ROWS)
-            outcome = self.pool.run(job, descriptors, limits=self.limits, keep_going=heart)
+        outcome = self._in_jail(claimed.spec, sql, heart)
         if outcome.status is Status.OK and outcome.table is not None:
-            _protect_and_release(claimed, sql, outcome, outcome.table)
+            _protect_and_release(claimed, sql, outcome.engine_seconds, outcome.table)
         elif outcome.status is Status.CANCELLED and heart.stopped_by is not None:
             if heart.stopped_by is not Failure.INTERRUPTED:
                 end(claimed, heart.stopped_by)
@@ -90,6 +99,12 @@ class Worker:
             give_back(claimed)
         else:
             end(claimed, _ENDS.get(outcome.status, Failure.ENGINE_ERROR))
+
+    def _in_jail(self, spec: RunSpec, sql: str, keep_going: Callable[[], bool]) -> Outcome:
+        tables = {extract.table: i for i, extract in enumerate(spec.extracts)}
+        job = Job(Kind.SQL, sql, tables, max_rows=MAX_RAW_ROWS)
+        with _opened(spec) as descriptors:
+            return self.pool.run(job, descriptors, limits=self.limits, keep_going=keep_going)
 
 
 class Heart:
@@ -107,26 +122,42 @@ class Heart:
         return self.stopped_by is None
 
 
-def _protect_and_release(claimed: Claimed, sql: str, outcome: Outcome, raw: pa.Table) -> None:
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What may leave (`table`, `summary`), and what tells a reviewer why (`evidence`), serialized."""
+
+    table: bytes
+    evidence: bytes
+    summary: dict[str, Any]
+
+
+class NotProtectable(Exception):
+    """Totals would tell values that are withheld although everything that helps is withheld."""
+
+
+def _published(raw: pa.Table, query: AggregateQuery, terms: Terms) -> Published:
+    protected = protect(raw, query, terms)
+    if protected.exposed:
+        raise NotProtectable(", ".join(protected.exposed))
+    parts = [protected.table] if protected.totals is None else [protected.table, protected.totals]
+    return Published(to_ipc(pa.concat_tables(parts)), to_ipc(protected.evidence), protected.summary)
+
+
+def _protect_and_release(claimed: Claimed, sql: str, engine_seconds: float, raw: pa.Table) -> None:
     try:
-        protected = protect(raw, claimed.query, claimed.terms)
-    except (Refused, ValueError, ArithmeticError, pa.ArrowException, KeyError) as error:
+        published = _published(raw, claimed.query, claimed.terms)
+    except (NotProtectable, Refused, ValueError, ArithmeticError, pa.ArrowException, KeyError) as error:
         log.error("run %s could not be protected: %s", claimed.run.uid, _where(error))
         end(claimed, Failure.DISCLOSURE_ERROR)
         return
-    if protected.exposed:
-        log.error("run %s: totals would expose withheld values of %s", claimed.run.uid, protected.exposed)
-        end(claimed, Failure.DISCLOSURE_ERROR)
-        return
-    published = [protected.table] if protected.totals is None else [protected.table, protected.totals]
     release(
         claimed,
         Result(
-            table=to_ipc(pa.concat_tables(published)),
-            evidence=to_ipc(protected.evidence),
-            summary=protected.summary,
+            table=published.table,
+            evidence=published.evidence,
+            summary=published.summary,
             sql_digest=digest(sql.encode()),
-            engine_seconds=outcome.engine_seconds,
+            engine_seconds=engine_seconds,
         ),
     )
 
@@ -138,12 +169,12 @@ def _where(error: BaseException) -> str:
 
 
 @contextmanager
-def _opened(claimed: Claimed) -> Iterator[list[int]]:
+def _opened(spec: RunSpec) -> Iterator[list[int]]:
     """Read-only descriptors of exactly the extracts the spec names, in its order."""
     descriptors: list[int] = []
     try:
         # One by one, so that those already open are closed if the next is not what it should be.
-        for extract in claimed.spec.extracts:
+        for extract in spec.extracts:
             descriptors += [extracts.open_verified(extract)]
         yield descriptors
     finally:

@@ -58,7 +58,7 @@ def background(environment: Mapping[str, str], paths: Paths) -> tuple[Program, .
     schedule = str(paths.state / "celery-beat")
     return (
         _python("sealer", [str(PROJECT / "manage.py"), "seal"], environment, paths, module=False),
-        _worker("runs", "runs", cores, {**environment, "DATASPACE_WARM_SANDBOX": "1"}, paths),
+        _worker("runs", "runs", cores, environment, paths),
         _worker("ingest", "ingest,housekeeping", 1, environment, paths),
         _python(
             "scheduler",

@@ -100,6 +100,9 @@ DATABASES = {"default": env.database("DATABASE_URL")}
 DATABASES["default"]["ATOMIC_REQUESTS"] = False
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# Counts of failed log-ins and of token requests must hold across processes (dataspace/migrations makes the table).
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
+
 # --- People ---------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "parties.User"
 AUTHENTICATION_BACKENDS = [

@@ -138,7 +138,8 @@ def _refuse_node(node: exp.Expr, source: SourceText, problems: Problems) -> None
     elif isinstance(node, exp.Func):
         name = node.name if isinstance(node, exp.Anonymous) else node.sql_name()
         reason = say(
-            "The function %(function)s is not offered. The functions are COUNT, SUM and AVG.", function=name[:60]
+            "The function %(function)s is not offered. The functions are COUNT, SUM and AVG.",
+            function=name[:60],
         )
         problems.add("guard.function", reason, source.node(node))
     else:

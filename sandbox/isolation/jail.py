@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from audit.refusals import Refused
+from audit.wording import say, template
 from sandbox.isolation import interpreter, walls
 from sandbox.isolation.runner.protocol import READY
 
@@ -28,20 +29,33 @@ START_SECONDS = 60.0  # a cold disk and a busy machine; a warm start takes well 
 END_SECONDS = 10.0  # for the kernel to clear away what was killed
 CREDENTIALS = struct.Struct("iII")  # struct ucred: process, user, group
 MENDS = (  # what bubblewrap or the kernel says → the one line that mends it
-    (r"Unknown option|unrecognized option", "bubblewrap is older than 0.8: apt install -t stable bubblewrap"),
+    (
+        r"Unknown option|unrecognized option",
+        template("bubblewrap is older than 0.8: apt install -t stable bubblewrap"),
+    ),
     (r"apparmor|setting up uid map", "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"),
     (r"No permissions to creat\w+ new namespace", "sysctl -w kernel.unprivileged_userns_clone=1"),
     (r"No space left on device", "sysctl -w user.max_user_namespaces=15000"),
-    (r"system-call filter", "a kernel with CONFIG_SECCOMP_FILTER on x86_64 or aarch64"),
-    (r"Can't mount proc", "run the worker outside of a container, or in one that may mount /proc"),
+    (r"system-call filter", template("a kernel with CONFIG_SECCOMP_FILTER on x86_64 or aarch64")),
+    (
+        r"Can't mount proc",
+        template("run the worker outside of a container, or in one that may mount /proc"),
+    ),
 )
 
 
+DOES_NOT_START = template("the sandbox does not start: %(why)s")
+
+
 class NoSandbox(Refused):
-    """The jail cannot stand on this machine. `mend` is the one line that mends it, "" where none is known."""
+    """The jail cannot stand on this machine. `mend` is the one line that mends it, "" where none is known.
+
+    Both are said already.
+    """
 
     def __init__(self, reason: str, mend: str = "") -> None:
-        super().__init__("sandbox.missing", f"{reason} ({mend})" if mend else reason)
+        both = say("%(reason)s (to mend it: %(mend)s)", reason=reason, mend=mend)
+        super().__init__("sandbox.missing", both if mend else reason)
         self.mend = mend
 
 
@@ -88,9 +102,9 @@ class Jail:
         said = (
             self._bubblewrap.stderr.read().decode(errors="replace").strip() if self._bubblewrap.stderr else ""
         )
-        mend = next((mend for pattern, mend in MENDS if re.search(pattern, said)), "")
-        last = said.splitlines()[-1] if said else "it did not answer in time"
-        return NoSandbox(f"the sandbox does not start: {last}", mend)
+        mend = next((say(mend) for pattern, mend in MENDS if re.search(pattern, said)), "")
+        last = said.splitlines()[-1] if said else say("it did not answer in time")
+        return NoSandbox(say(DOES_NOT_START, why=last), mend)
 
     def is_alive(self) -> bool:
         """Whether the process still waits for its job: nothing to read, not even the end of the stream."""
@@ -181,9 +195,9 @@ def _launch(
 ) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
     bubblewrap = shutil.which("bwrap", path=os.defpath + ":/usr/local/bin:/usr/bin:/bin")
     if bubblewrap is None:
-        raise NoSandbox("bubblewrap is not installed", "apt install bubblewrap")
+        raise NoSandbox(say("bubblewrap is not installed"), "apt install bubblewrap")
     if not sys.platform.startswith("linux"):
-        raise NoSandbox("the sandbox needs Linux")
+        raise NoSandbox(say("the sandbox needs Linux"))
     reader, writer = os.pipe()
     info = os.fdopen(reader, "rb")
     keep_errors = "0" if errors is None else "1"
@@ -202,7 +216,8 @@ def _launch(
     except BaseException as error:
         info.close()
         if isinstance(error, interpreter.MissingPackage):
-            raise NoSandbox(f"the package {error} is not installed", "uv sync") from error
+            reason = say("the package %(package)s is not installed", package=error)
+            raise NoSandbox(reason, "uv sync") from error
         raise
     finally:
         os.close(writer)

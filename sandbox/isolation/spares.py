@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Self
 
-from sandbox.isolation.jail import Jail, NoSandbox
+from audit.wording import say
+from sandbox.isolation.jail import DOES_NOT_START, Jail, NoSandbox
 from sandbox.isolation.job import Job, check_descriptors
 from sandbox.isolation.limits import Limits
 from sandbox.isolation.outcome import Outcome, Status
@@ -111,7 +112,7 @@ class SparePool:
             if jail is None or jail.is_alive():
                 return jail
             self._put_away(jail)
-        raise NoSandbox("sandbox processes die while they wait", "dmesg | tail")
+        raise NoSandbox(say("sandbox processes die while they wait"), "dmesg | tail")
 
     def _next(self, keep_going: Callable[[], bool]) -> Jail | None:
         with self._change:
@@ -172,7 +173,7 @@ class SparePool:
         except NoSandbox as error:
             failure = error
         except OSError as error:  # no descriptors, no memory for a process
-            failure = NoSandbox(f"the sandbox does not start: {error.strerror}")
+            failure = NoSandbox(say(DOES_NOT_START, why=error.strerror))
         with self._change:
             self._failure = failure
             if jail is not None:

@@ -105,7 +105,6 @@ def celery_worker(broker: Broker) -> Iterator[psutil.Process]:
         "DATASPACE_SECRET_KEY": settings.SECRET_KEY,
         "DATASPACE_SPACE_KEY": settings.SPACE_KEY,
         "DATASPACE_KEY_ENCRYPTION_KEY": settings.KEY_ENCRYPTION_KEYS[0],
-        "DATASPACE_WARM_SANDBOX": "1",
     }
     command = [sys.executable, "-m", "celery", "-A", "dataspace", "worker", "-Q", "runs", "-c", "1", "--loglevel", "ERROR",
                "--without-gossip", "--without-mingle", "--without-heartbeat"]  # fmt: skip

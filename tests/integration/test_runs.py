@@ -26,6 +26,7 @@ from sandbox.models import Release, Run
 from sandbox.services import execute
 from sandbox.services.download import download
 from sandbox.services.preview import preview
+from sandbox.services.reproduce import reproduce
 from sandbox.services.submit import Question, cancel, submit
 from sandbox.states import Failure, RunState
 from sandbox.worker import Worker
@@ -50,7 +51,9 @@ def city():
 
 @pytest.fixture
 def contract(city):
-    return factories.signed_contract(city.enterprise, [factories.published_dataset(city.power)], city.deciders)
+    return factories.signed_contract(
+        city.enterprise, [factories.published_dataset(city.power)], city.deciders
+    )
 
 
 def ask(city, contract, text=SQL) -> Run:
@@ -102,7 +105,10 @@ def test_the_same_question_gives_the_same_bytes(city, contract, worker):
 
 def test_small_groups_do_not_leave(city, worker):
     few = factories.electricity_rows(60)
-    few += [{**row, "credit_code": "91370109999999999X", "district": "槐荫区", "kwh": "5000000.00"} for row in few[:1]]
+    few += [
+        {**row, "credit_code": "91370109999999999X", "district": "槐荫区", "kwh": "5000000.00"}
+        for row in few[:1]
+    ]
     dataset = factories.published_dataset(city.power, rows=few)
     contract = factories.signed_contract(city.enterprise, [dataset], city.deciders)
     run = ask(city, contract)
@@ -204,7 +210,9 @@ def test_a_resumed_contract_goes_on(city, contract, worker):
 def test_expiry_is_read_from_the_signed_document_not_from_the_row(city, contract, monkeypatch):
     """Pushing the row's date does not prolong the contract."""
     Contract.objects.filter(pk=contract.pk).update(valid_until=timezone.now() + timedelta(days=9999))
-    monkeypatch.setattr("contracts.decisions.timezone.now", lambda: contract.terms.valid_until + timedelta(seconds=1))
+    monkeypatch.setattr(
+        "contracts.decisions.timezone.now", lambda: contract.terms.valid_until + timedelta(seconds=1)
+    )
     with pytest.raises(Refused, match=r"contract\.expired"):
         ask(city, contract)
 
@@ -267,7 +275,9 @@ def test_a_lost_message_costs_a_sweep_and_nothing_else(city, contract, monkeypat
         (Status.SANDBOX_LOST, RunState.QUEUED, ""),
     ],
 )
-def test_each_way_a_sandbox_ends_is_a_clear_state(city, contract, worker, monkeypatch, status, state, failure):
+def test_each_way_a_sandbox_ends_is_a_clear_state(
+    city, contract, worker, monkeypatch, status, state, failure
+):
     run = ask(city, contract)
     monkeypatch.setattr(worker.pool, "run", lambda *_a, **_k: Outcome(status))
     worker.work(str(run.uid))
@@ -296,7 +306,9 @@ def test_a_changed_extract_is_not_computed_on(city, contract, worker, settings):
     assert (fresh(run).state, fresh(run).failure) == (RunState.FAILED, Failure.EXTRACT_CHANGED)
 
 
-def test_an_error_in_protecting_releases_nothing_and_logs_no_data(city, contract, worker, monkeypatch, caplog):
+def test_an_error_in_protecting_releases_nothing_and_logs_no_data(
+    city, contract, worker, monkeypatch, caplog
+):
     def broken(*_args):
         raise ValueError("secret value 42")
 
@@ -341,3 +353,22 @@ def test_preview_tells_cost_and_problems_and_charges_nothing(city, contract):
     assert bad.problems
     assert Contract.objects.get(pk=contract.pk).runs_used == 0
     assert contract.state == ContractState.ACTIVE
+
+
+def test_a_release_can_be_computed_again_or_it_is_said_why_not(city, contract, worker, settings):
+    run = ask(city, contract)
+    worker.work(str(run.uid))
+    release = Release.objects.get(run=run)
+    found = reproduce(release, worker)
+    assert found.same
+    assert found.differences == {}
+    path = settings.EXTRACTS_DIR / f"{run.spec['extracts'][0]['sha256']}.parquet"
+    body = path.read_bytes()
+    try:
+        path.unlink()
+        assert (reproduce(release, worker).same, reproduce(release, worker).problem) == (
+            False,
+            "ExtractChanged",
+        )
+    finally:
+        path.write_bytes(body)

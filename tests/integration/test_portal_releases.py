@@ -1,0 +1,147 @@
+"""What comes out, in the browser: downloads on record, evidence for reviewers alone."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+
+import pyarrow.parquet as pq
+import pytest
+from django.urls import reverse
+
+from audit.events import Event
+from audit.models import Entry
+from audit.sealer import seal_all
+from contracts.services.signing import suspend_contract, terminate_contract
+from parties.roles import OrganizationKind, Role
+from sandbox.models import Release
+from sandbox.worker import Worker
+from tests import factories
+from tests.computed import released
+
+pytestmark = pytest.mark.django_db
+
+FORMATS = ("csv", "xlsx", "parquet", "receipt")
+
+
+@pytest.fixture(scope="module")
+def worker():
+    made = Worker()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def city():
+    return factories.city()
+
+
+@pytest.fixture
+def contract(city):
+    return factories.signed_contract(city.enterprise, [factories.published_dataset(city.power)], city.deciders)
+
+
+@pytest.fixture
+def release(city, contract, worker) -> Release:
+    return released(worker, city.enterprise, contract).release
+
+
+@pytest.fixture
+def client(client, city):
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+    client.force_login(city.enterprise)
+    return client
+
+
+@pytest.fixture
+def reviewer(city):
+    return factories.account("reviewer", city.bureau.organization, Role.REVIEWER, Role.MEMBER)
+
+
+def file(release: Release, name: str) -> str:
+    return reverse("portal:release_download", args=[release.uid, name])
+
+
+def evidence(release: Release) -> str:
+    return reverse("portal:release_evidence", args=[release.uid])
+
+
+def downloads_on_record() -> list[str]:
+    seal_all()
+    return [e.fields["x"]["format"] for e in Entry.objects.filter(act=Event.RELEASE_DOWNLOADED).order_by("seq")]
+
+
+# --- Downloads --------------------------------------------------------------------------------------------
+def test_every_format_is_a_file_and_an_entry_of_the_log(client, release):
+    bodies = {}
+    for name in FORMATS:
+        response = client.get(file(release, name))
+        assert response.status_code == 200
+        assert response["Content-Disposition"].startswith("attachment; filename=")
+        assert "no-store" in response["Cache-Control"]
+        bodies[name] = response.content
+    assert "历下区,20" in bodies["csv"].decode("utf-8-sig")
+    assert pq.read_table(io.BytesIO(bodies["parquet"])).num_rows == 4
+    assert bodies["xlsx"][:2] == b"PK"
+    assert bodies["receipt"] == bytes(release.receipt)
+    assert downloads_on_record() == list(FORMATS)
+
+
+def test_the_receipts_digest_on_the_page_is_that_of_the_file_and_of_the_log(client, release):
+    seal_all()
+    page = client.get(reverse("portal:run", args=[release.run.uid])).context["release"]
+    digest = hashlib.sha256(client.get(file(release, "receipt")).content).hexdigest()
+    assert page.receipt_digest == f"sha256:{digest}"
+    assert page.entry.fields["x"]["receipt"] == page.receipt_digest
+    assert f"sha256sum {page.receipt_file}" in client.get(reverse("portal:run", args=[release.run.uid])).content.decode()
+
+
+def test_nobody_else_downloads(client, city, release, reviewer):
+    for who, status in ((city.rival, 404), (city.power, 404), (city.auditor, 404), (reviewer, 403)):
+        client.force_login(who)
+        for name in FORMATS:
+            assert client.get(file(release, name)).status_code == status
+    client.logout()
+    assert client.get(file(release, "csv")).status_code == 302
+    assert downloads_on_record() == []
+
+
+def test_a_format_that_does_not_exist_is_refused(client, release):
+    assert client.get(file(release, "exe")).status_code == 422
+    assert downloads_on_record() == []
+
+
+@pytest.mark.parametrize("stop", [suspend_contract, terminate_contract])
+def test_a_contract_that_is_stopped_closes_the_downloads_and_says_so(client, city, contract, release, stop):
+    stop(actor=factories.actor(city.power), contract=contract, reason="inspection")
+    for name in FORMATS:
+        assert client.get(file(release, name)).status_code == 409
+    page = client.get(reverse("portal:run", args=[release.run.uid])).context["release"]
+    assert all(download.refused for download in page.downloads)
+    assert downloads_on_record() == []
+
+
+# --- Evidence ---------------------------------------------------------------------------------------------
+def test_a_reviewer_sees_contributors_and_reasons_per_cell(client, release, reviewer):
+    client.force_login(reviewer)
+    assert evidence(release).encode() in client.get(reverse("portal:run", args=[release.run.uid])).content
+    shown = client.get(evidence(release)).context["page"]
+    rows = shown.table.rows
+    assert [str(c.label) for c in shown.table.columns][:4] == ["district", "Measure", "Contributors", "Records"]
+    assert rows[0][:4] == ["历下区", "n", 20, 40]
+    assert shown.counts == {"published": 6, "withheld": 0, "empty": 0}
+    assert not list(client.get(f"{evidence(release)}?outcome=withheld").context["page"].page)
+
+
+def test_an_operators_reviewer_sees_it_too(client, release):
+    operator = factories.organization(OrganizationKind.OPERATOR, "运营公司")
+    client.force_login(factories.account("operator", operator, Role.REVIEWER))
+    assert client.get(evidence(release)).status_code == 200
+
+
+def test_evidence_is_for_reviewers_alone(client, city, release):
+    approver = factories.account("approver", city.bureau.organization, Role.APPROVER)
+    for who, status in ((city.enterprise, 403), (city.rival, 404), (city.power, 404), (city.auditor, 404), (approver, 404)):
+        client.force_login(who)
+        assert client.get(evidence(release)).status_code == status
+        assert evidence(release).encode() not in client.get(reverse("portal:run", args=[release.run.uid])).content
