@@ -21,6 +21,11 @@ class Event(StrEnum):
     LOGIN_FAILED = "account.login_failed"
     TOKEN_ISSUED = "account.token_issued"  # noqa: S105
     KEY_CREATED = "organization.key_created"
+    ORGANIZATION_CREATED = "organization.created"
+    ORGANIZATION_CHANGED = "organization.changed"
+    ACCOUNT_CREATED = "account.created"
+    ACCOUNT_CHANGED = "account.changed"
+    ROLES_CHANGED = "account.roles_changed"
 
     DATASET_CREATED = "dataset.created"
     DATASET_CHANGED = "dataset.changed"
@@ -69,6 +74,11 @@ PAYLOAD: dict[Event, frozenset[str]] = {
     Event.EXPORTED: frozenset({"entries", "head"}),
     Event.LOGIN_FAILED: frozenset({"name_digest"}),
     Event.KEY_CREATED: frozenset({"key", "algorithm", "public"}),
+    Event.ORGANIZATION_CREATED: frozenset({"kind"}),
+    Event.ORGANIZATION_CHANGED: frozenset({"fields"}),
+    Event.ACCOUNT_CREATED: frozenset({"organization"}),
+    Event.ACCOUNT_CHANGED: frozenset({"fields"}),
+    Event.ROLES_CHANGED: frozenset({"roles"}),
     Event.DATASET_CHANGED: frozenset({"fields"}),
     Event.DATASET_SHOWN_TO: frozenset({"organization"}),
     Event.DATASET_HIDDEN_FROM: frozenset({"organization"}),
@@ -102,6 +112,11 @@ TEXT: dict[Event, StrOrPromise] = {
     Event.LOGIN_FAILED: _("Log-in failed"),
     Event.TOKEN_ISSUED: _("API token issued"),
     Event.KEY_CREATED: _("Signing key created"),
+    Event.ORGANIZATION_CREATED: _("Organization admitted"),
+    Event.ORGANIZATION_CHANGED: _("Organization changed"),
+    Event.ACCOUNT_CREATED: _("Account opened"),
+    Event.ACCOUNT_CHANGED: _("Account changed"),
+    Event.ROLES_CHANGED: _("Roles changed"),
     Event.DATASET_CREATED: _("Dataset described"),
     Event.DATASET_CHANGED: _("Dataset description changed"),
     Event.DATASET_LISTED: _("Dataset listed in the catalog"),

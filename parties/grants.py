@@ -7,8 +7,9 @@ nobody inactive sees anything; `visible_to` and `holds` agree on every object (t
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
+from django.contrib.auth.models import Group
 from django.db.models import Model, QuerySet
 from guardian.shortcuts import (  # noqa: TID251  # this is the module the ban points to
     assign_perm,
@@ -55,11 +56,8 @@ def granted_to(permission: str, thing: Model) -> QuerySet[Organization]:
     """The organizations that hold `permission` on this object."""
     _check(permission)
     codename = permission.partition(".")[2]
-    groups = [
-        group.pk
-        for group, held in get_groups_with_perms(thing, attach_perms=True).items()
-        if codename in held
-    ]
+    holders: dict[Group, list[str]] = cast("Any", get_groups_with_perms(thing, attach_perms=True))
+    groups = [group.pk for group, held in holders.items() if codename in held]
     return Organization.objects.filter(group__in=groups)
 
 

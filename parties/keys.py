@@ -25,8 +25,11 @@ from parties.models import Organization, SigningKey
 class Signer(Protocol):
     """Signs bytes with one key. `key_uid` names the key in the log and in the signature's row."""
 
-    algorithm: str
-    key_uid: str
+    @property
+    def algorithm(self) -> str: ...
+
+    @property
+    def key_uid(self) -> str: ...
 
     def sign(self, message: bytes) -> bytes: ...
 

@@ -107,7 +107,7 @@ def test_nobody_else_downloads(client, city, release, reviewer):
 
 
 def test_a_format_that_does_not_exist_is_refused(client, release):
-    assert client.get(file(release, "exe")).status_code == 422
+    assert client.get(file(release, "exe")).status_code == 400
     assert downloads_on_record() == []
 
 

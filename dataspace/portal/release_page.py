@@ -1,0 +1,195 @@
+"""What is shown of a release: chart and table, what is withheld and why, its receipt; to reviewers the evidence."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from typing import Any
+
+from django.core.paginator import Page, Paginator
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from audit.events import Event
+from audit.models import Entry
+from audit.refusals import Refused
+from contracts.decisions import Action as Act
+from contracts.decisions import Facts, decide
+from contracts.permissions import check_can_compute
+from contracts.policy.canonical import digest
+from dataspace.portal.charts import ChartColumn, chart_for, table_for
+from dataspace.portal.doors import address
+from dataspace.portal.parts import Cell, Col, Download, Fact, Table
+from dataspace.portal.rules import outcome_words, reason_words, rule_words
+from parties.actors import Actor
+from parties.roles import OrganizationKind, Role
+from sandbox.formats import from_ipc
+from sandbox.models import Release
+
+ROWS = 50  # of a table on one page
+EVIDENCE_ROWS = 100
+
+Row = list[Any]
+
+
+def check_can_review(actor: Actor) -> None:
+    """Evidence tells contributors per cell: for reviewers alone, never for the enterprise."""
+    actor.require(Role.REVIEWER, OrganizationKind.BUREAU, OrganizationKind.OPERATOR)
+
+
+class ReleasePage:
+    """Of a release the reader may see. Everything is worked out on first use by the template."""
+
+    def __init__(self, actor: Actor, release: Release) -> None:
+        self._actor, self.release = actor, release
+
+    # --- The result ---------------------------------------------------------------------------------------
+    @cached_property
+    def columns(self) -> list[ChartColumn]:
+        names = self._table.column_names
+        return [ChartColumn(name, measure=i >= self.release.dimensions) for i, name in enumerate(names)]
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """As released: a measure that is None is not shown, a dimension that is None marks a total."""
+        columns = [self._table.column(i).to_pylist() for i in range(self._table.num_columns)]
+        return [list(row) for row in zip(*columns, strict=True)]
+
+    @cached_property
+    def chart(self) -> dict[str, Any] | None:
+        return chart_for(self.columns, self.rows)
+
+    def page(self, number: str | None) -> Page[Row]:
+        return Paginator(self.rows, ROWS).get_page(number)
+
+    def table(self, page: Page[Row]) -> Table:
+        return table_for(self.columns, list(page.object_list), _("Result"))
+
+    @cached_property
+    def _table(self) -> Any:
+        return from_ipc(bytes(self.release.table))
+
+    # --- What was done to it ------------------------------------------------------------------------------
+    @cached_property
+    def rules(self) -> list[str]:
+        summary = self.release.summary
+        words = rule_words(summary["rules"])
+        if summary["undeclared_values"] == "not_counted":
+            words.append(_("Records whose value is missing or not declared for a dimension are not counted."))
+        if summary["totals"] == "of_published_values":
+            words.append(_("Totals add up what is published, nothing else."))
+        return words
+
+    @property
+    def not_shown(self) -> int:
+        return int(self.release.summary["not_shown"])
+
+    @property
+    def values(self) -> int:
+        return int(self.release.summary["values"])
+
+    # --- What pins it -------------------------------------------------------------------------------------
+    @cached_property
+    def receipt(self) -> dict[str, Any]:
+        facts: dict[str, Any] = json.loads(bytes(self.release.receipt))
+        return facts
+
+    @cached_property
+    def receipt_digest(self) -> str:
+        return digest(bytes(self.release.receipt))
+
+    @property
+    def receipt_file(self) -> str:
+        return f"dataspace-{self.release.uid!s:.8}-receipt.json"
+
+    @cached_property
+    def pins(self) -> list[Fact]:
+        receipt = self.receipt
+        versions = ", ".join(
+            f"{name} {version}" for name, version in receipt["software"].items() if name != "code"
+        )
+        return [
+            Fact(_("Receipt"), self.receipt_digest, kind="digest"),
+            Fact(_("Contract"), receipt["contract"], kind="digest"),
+            Fact(_("Question"), receipt["query"]["digest"], kind="digest"),
+            Fact(_("Result"), receipt["result"], kind="digest"),
+            *(
+                Fact(
+                    _("Extract, version %(n)d") % {"n": extract["version"]}, extract["sha256"], kind="digest"
+                )
+                for extract in receipt["extracts"]
+            ),
+            Fact(_("Code"), receipt["software"]["code"], kind="digest"),
+            Fact(_("Log's head before"), receipt["audit_head"], kind="digest"),
+            Fact(_("Software"), versions),
+        ]
+
+    @cached_property
+    def entry(self) -> Entry | None:
+        """The log's entry of the release; None for the moment until it is sealed."""
+        return Entry.objects.filter(obj=self.release.run.audit_ref, act=Event.RUN_RELEASED).first()
+
+    # --- What can be done with it -------------------------------------------------------------------------
+    @cached_property
+    def downloads(self) -> list[Download]:
+        why = self._why_no_download
+        files = (("csv", "CSV"), ("xlsx", "XLSX"), ("parquet", "Parquet"), ("receipt", _("Receipt")))
+        return [
+            Download(label, address("portal:release_download", self.release.uid, name), refused=why)
+            for name, label in files
+        ]
+
+    @property
+    def can_take(self) -> bool:
+        return self._actor.acts_for(self.release.run.contract.enterprise)
+
+    @cached_property
+    def _why_no_download(self) -> str:
+        contract = self.release.run.contract
+        facts = Facts(action=Act.DOWNLOAD, now=timezone.now(), released_at=self.release.released)
+        try:
+            check_can_compute(self._actor, contract)
+            decide(contract, facts)
+        except Refused as refused:
+            return refused.reason
+        return ""
+
+    @property
+    def evidence_url(self) -> str:
+        reviews = self._actor.holds(Role.REVIEWER, OrganizationKind.BUREAU, OrganizationKind.OPERATOR)
+        return address("portal:release_evidence", self.release.uid) if reviews else ""
+
+
+class EvidencePage:
+    """Contributors and reasons per cell, for a reviewer."""
+
+    def __init__(self, release: Release, number: str | None, outcome: str) -> None:
+        table = from_ipc(bytes(release.evidence))
+        rows = table.to_pylist()
+        self.counts = {
+            name: sum(row["outcome"] == name for row in rows) for name in ("published", "withheld", "empty")
+        }
+        shown = [row for row in rows if outcome in ("", row["outcome"])]
+        self.page: Page[dict[str, Any]] = Paginator(shown, EVIDENCE_ROWS).get_page(number)
+        self._dimensions = [d["label"] for d in release.run.computation.query["dimensions"]]
+
+    @property
+    def table(self) -> Table:
+        columns = [
+            *(Col(label) for label in self._dimensions),
+            Col(_("Measure")),
+            Col(_("Contributors"), numeric=True),
+            Col(_("Records"), numeric=True),
+            Col(_("Largest share"), numeric=True),
+            Col(_("Outcome")),
+            Col(_("Reasons")),
+        ]
+        return Table(_("Evidence"), columns, [self._row(row) for row in self.page])
+
+    def _row(self, row: dict[str, Any]) -> list[Any]:
+        share = row["largest_share"]
+        return [
+            *row["cell"], row["measure"], row["contributors"], row["rows"],
+            Cell("" if share is None else f"{share:.1%}"), outcome_words(row["outcome"]),
+            ", ".join(reason_words(reason) for reason in row["reasons"]),
+        ]  # fmt: skip

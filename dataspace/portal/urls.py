@@ -1,0 +1,58 @@
+"""The pages' addresses. Name space `portal`."""
+
+from django.contrib.auth.views import LogoutView
+from django.urls import path
+
+from dataspace.portal.views import (
+    accounts,
+    audit,
+    basket,
+    catalog,
+    compute,
+    contracts,
+    home,
+    releases,
+    requests,
+    runs,
+)
+
+app_name = "portal"
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("login/", accounts.Login.as_view(), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    # What is offered
+    path("catalog/", catalog.catalog, name="catalog"),
+    path("catalog/<str:name>/", catalog.dataset, name="dataset"),
+    # What is asked
+    path("basket/", basket.basket, name="basket"),
+    path("basket/add/", basket.add, name="basket_add"),
+    path("requests/", requests.requests, name="requests"),
+    path("requests/<uuid:uid>/", requests.request, name="request"),
+    path("requests/<uuid:uid>/decide/", requests.decide, name="request_decide"),
+    path("requests/<uuid:uid>/withdraw/", requests.withdraw, name="request_withdraw"),
+    # What is agreed
+    path("contracts/", contracts.contracts, name="contracts"),
+    path("contracts/<uuid:uid>/", contracts.contract, name="contract"),
+    path("contracts/<uuid:uid>/sign/", contracts.sign, name="contract_sign"),
+    path("contracts/<uuid:uid>/suspend/", contracts.suspend, name="contract_suspend"),
+    path("contracts/<uuid:uid>/resume/", contracts.resume, name="contract_resume"),
+    path("contracts/<uuid:uid>/terminate/", contracts.terminate, name="contract_terminate"),
+    # What is computed
+    path("contracts/<uuid:uid>/compute/", compute.compute, name="compute"),
+    path("contracts/<uuid:uid>/compute/check/", compute.preview, name="preview"),
+    path("runs/", runs.runs, name="runs"),
+    path("runs/<uuid:uid>/", runs.run, name="run"),
+    path("runs/<uuid:uid>/status/", runs.status, name="run_status"),
+    path("runs/<uuid:uid>/cancel/", runs.cancel, name="run_cancel"),
+    # What came out
+    path("releases/<uuid:uid>/evidence/", releases.evidence, name="release_evidence"),
+    path("releases/<uuid:uid>/<slug:format_name>/", releases.download, name="release_download"),
+    # What is on record
+    path("audit/", audit.audit, name="audit"),
+    path("audit/<int:seq>/", audit.entry, name="audit_entry"),
+    path("audit/verify/", audit.verify_now, name="audit_verify"),
+    path("audit/export/", audit.export_log, name="audit_export"),
+    path("audit/copy/", audit.tamper, name="audit_tamper"),
+]

@@ -1,0 +1,1 @@
+"""The pages. A view parses, fetches through selectors, calls one service, renders."""

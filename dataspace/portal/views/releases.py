@@ -1,0 +1,59 @@
+"""What came out: download it, and for reviewers what the rules saw."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_safe
+
+from dataspace.portal.doors import actor_of, address, door
+from dataspace.portal.parts import Crumb, Tab
+from dataspace.portal.release_page import EvidencePage, check_can_review
+from dataspace.portal.rules import outcome_words
+from sandbox.selectors import get_release
+from sandbox.services.download import download as take
+
+
+@require_GET
+@login_required
+@never_cache
+@door
+def download(request: HttpRequest, uid: UUID, format_name: str) -> HttpResponse:
+    """`format_name`: csv, xlsx, parquet or receipt. Each download is an entry of the log."""
+    actor = actor_of(request)
+    file = take(actor=actor, release=get_release(actor, uid), format_name=format_name)
+    headers = {"Content-Disposition": f'attachment; filename="{file.name}"', "Cache-Control": "no-store"}
+    return HttpResponse(file.body, content_type=file.content_type, headers=headers)
+
+
+@require_safe
+@login_required
+@never_cache
+@door
+def evidence(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """Contributors and reasons per cell. Read only; `?outcome=` narrows."""
+    actor = actor_of(request)
+    release = get_release(actor, uid)
+    check_can_review(actor)
+    outcome = request.GET.get("outcome", "")
+    page = EvidencePage(release, request.GET.get("page"), outcome)
+    tabs = [Tab(_("All"), "?", current=not outcome, count=sum(page.counts.values()))]
+    tabs += [
+        Tab(outcome_words(name), f"?outcome={name}", current=outcome == name, count=count)
+        for name, count in page.counts.items()
+    ]
+    context = {
+        "release": release,
+        "page": page,
+        "tabs": tabs,
+        "trail": [
+            Crumb(_("Computations"), address("portal:runs")),
+            Crumb(str(release.run.computation), address("portal:run", release.run.uid)),
+        ],
+    }
+    return render(request, "portal/release_evidence.html", context)
