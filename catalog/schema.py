@@ -14,6 +14,8 @@ from enum import IntEnum, StrEnum
 from itertools import pairwise
 from typing import Any
 
+from audit.wording import say
+
 NAME = re.compile(r"[a-z][a-z0-9_]{0,47}\Z")  # a column's name in SQL; never starts with "_" (reserved)
 MAX_SCALE = 9  # digits after the point of a DECIMAL(18, scale)
 DECIMAL_COMMA = ","  # `format` of a DECIMAL whose source writes 3,14
@@ -181,33 +183,35 @@ def _whole(schema: Schema) -> list[Problem]:
     names = [c.name for c in schema.columns]
     headers = [c.header for c in schema.columns if c.derived is None]
     if len(set(names)) < len(names):
-        found.append(Problem("", "schema.duplicate_name", "Two columns have the same name. Rename one."))
+        found.append(Problem("", "schema.duplicate_name", say("Two columns have the same name. Rename one.")))
     if len(set(headers)) < len(headers):
-        found.append(
-            Problem("", "schema.duplicate_header", "Two columns are read from the same source column.")
-        )
+        reason = say("Two columns are read from the same source column.")
+        found.append(Problem("", "schema.duplicate_header", reason))
     if sum(c.kind is ColumnKind.PRIVACY_UNIT for c in schema.columns) > 1:
-        found.append(Problem("", "schema.several_units", "Choose one column as the privacy unit."))
+        found.append(Problem("", "schema.several_units", say("Choose one column as the privacy unit.")))
     if all(c.kind is ColumnKind.DIRECT_IDENTIFIER for c in schema.columns):
-        found.append(Problem("", "schema.nothing_left", "No column would be published. Keep at least one."))
+        reason = say("No column would be published. Keep at least one.")
+        found.append(Problem("", "schema.nothing_left", reason))
     return found
 
 
 def _own(column: Column) -> list[tuple[str, str]]:
     found = []
     if not NAME.match(column.name):
-        found.append(("schema.name", "A name has 1 to 48 of a-z, 0-9 and _ and starts with a letter."))
+        reason = say("A name has 1 to 48 of a-z, 0-9 and _ and starts with a letter.")
+        found.append(("schema.name", reason))
     if not 0 <= column.scale <= MAX_SCALE:
-        found.append(("schema.scale", f"Digits after the point must be 0 to {MAX_SCALE}."))
+        found.append(("schema.scale", say("Digits after the point must be 0 to %(most)d.", most=MAX_SCALE)))
     if not _format_fits(column):
-        found.append(("schema.format", "The pattern may use %Y %m %d %H %M %S %y %b and plain signs."))
+        reason = say("The pattern may use %(parts)s and plain signs.", parts="%Y %m %d %H %M %S %y %b")
+        found.append(("schema.format", reason))
     if column.domain is not None and not _domain_fits(column):
-        found.append(("schema.domain", "The domain must list distinct values written as the column's type."))
+        reason = say("The domain must list distinct values written as the column's type.")
+        found.append(("schema.domain", reason))
     identifies = column.kind in {ColumnKind.PRIVACY_UNIT, ColumnKind.DIRECT_IDENTIFIER}
     if identifies and column.domain is not None:
-        found.append(
-            ("schema.identifier_domain", "A list of identifiers must not become public. Remove the domain.")
-        )
+        reason = say("A list of identifiers must not become public. Remove the domain.")
+        found.append(("schema.identifier_domain", reason))
     if column.kind is ColumnKind.PRIVACY_UNIT:
         found += _unit(column)
     return found
@@ -216,11 +220,11 @@ def _own(column: Column) -> list[tuple[str, str]]:
 def _unit(column: Column) -> list[tuple[str, str]]:
     found = []
     if not NAME.match(column.unit_space):
-        found.append(
-            ("schema.unit_space", "Say what the privacy unit identifies, for example enterprise or person.")
-        )
+        reason = say("Say what the privacy unit identifies, for example enterprise or person.")
+        found.append(("schema.unit_space", reason))
     if column.type not in {ColumnType.TEXT, ColumnType.INTEGER} or column.derived is not None:
-        found.append(("schema.unit_type", "A privacy unit is a text or integer column of the source."))
+        reason = say("A privacy unit is a text or integer column of the source.")
+        found.append(("schema.unit_type", reason))
     return found
 
 
@@ -278,15 +282,18 @@ def _derived(column: Column, derived: Derivation, schema: Schema) -> list[tuple[
     found = []
     source = schema.column(derived.source)
     if source is None or source.derived is not None or source.type not in _SOURCES[derived.rule]:
-        found.append(("schema.derived_source", "Derive from a source column of a type that fits the rule."))
+        reason = say("Derive from a source column of a type that fits the rule.")
+        found.append(("schema.derived_source", reason))
     if column.type is not ColumnType.TEXT or column.domain is None:
-        found.append(("schema.derived_domain", "A derived column is text and declares its domain."))
+        reason = say("A derived column is text and declares its domain.")
+        found.append(("schema.derived_domain", reason))
     if column.kind not in {ColumnKind.DIMENSION, ColumnKind.QUASI_IDENTIFIER}:
-        found.append(("schema.derived_kind", "A derived column is a dimension or a quasi-identifier."))
+        reason = say("A derived column is a dimension or a quasi-identifier.")
+        found.append(("schema.derived_kind", reason))
     if derived.rule is DeriveRule.BANDS and not _ascending(derived.edges):
-        found.append(("schema.edges", "List the band edges as ascending numbers."))
+        found.append(("schema.edges", say("List the band edges as ascending numbers.")))
     if derived.rule is DeriveRule.PREFIX and derived.length < 1:
-        found.append(("schema.length", "Keep at least one character."))
+        found.append(("schema.length", say("Keep at least one character.")))
     return found
 
 

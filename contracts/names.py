@@ -19,5 +19,5 @@ def names_in(contract: Contract) -> dict[str, str]:
         version = dataset.current
         for column in version.schema.columns if version else ():
             if column.meaning:
-                names[f"{dataset.name}.{column.name}"] = f"{column.meaning} ({column.name})"
+                names[f"{dataset.name}.{column.name}"] = column.meaning
     return names

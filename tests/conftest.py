@@ -19,7 +19,10 @@ def _flush_passes_the_audit_guards():
     original = DatabaseOperations.execute_sql_flush
 
     def flush(self, sql_list):
-        original(self, ["SET session_replication_role = replica", *sql_list, "SET session_replication_role = DEFAULT"])
+        original(
+            self,
+            ["SET session_replication_role = replica", *sql_list, "SET session_replication_role = DEFAULT"],
+        )
 
     DatabaseOperations.execute_sql_flush = flush
     yield

@@ -1,9 +1,9 @@
 """What one source cell means under its column: SQL for its value and for each way it can be wrong.
 
 Two readings of numbers exist. The fast one takes the cell as a double and asks whether the typed value is that very
-double. It may raise a false alarm (16 digits, "1,234"); a digit it overlooks stands past the 15th. The precise one goes
-by the text and is used when the fast one raised any alarm. Both agree on the value of a good cell: below 2^52 units of
-the last declared digit, different decimals have different doubles.
+double. It may raise a false alarm (16 digits, "1,234"). The precise one goes by the text and is used when the fast one
+raised any alarm. Both agree: below 2^48 units of the last declared digit a double settles the decimal, and there a
+digit past the scale that no double can show (the tail of 0.30649999999999999) is not held against a cell.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import re
 from catalog.ingest.engine import identifier, literal
 from catalog.schema import DECIMAL_COMMA, Column, ColumnKind, ColumnType, Derivation, DeriveRule
 
+EXACT_UNITS = 2**48
 NUMERIC = frozenset({ColumnType.INTEGER, ColumnType.DECIMAL})
 BLANK = " \t\r\n\u00a0\u3000"  # stripped from both ends of a cell
 YES = ("true", "t", "yes", "y", "1", "是", "真")
@@ -129,11 +130,16 @@ def sound(column: Column, *, precise: bool) -> list[str]:
     if precise or column.type not in NUMERIC or column.derived is not None:
         return [f"NOT {sql}" for _, sql in checks(column)]
     value, text = name(column), text_name(column)
-    double, bound = f"TRY_CAST({text} AS DOUBLE)", 2**52 // 10**column.scale
-    same = f"CAST({value} AS DOUBLE) = {double} AND abs({double}) < {bound}"
+    double = f"TRY_CAST({text} AS DOUBLE)"
+    same = f"CAST({value} AS DOUBLE) = {double} AND abs({double}) < {_bound(column)}"
     exact = f"{value} IS NOT NULL" if column.rounded else f"coalesce({same}, false)"
     parts = [f"({exact} OR {text} IS NULL)" if may_be_null(column) else exact]
     return parts + [f"NOT {sql}" for code, sql in checks(column) if code == "domain"]
+
+
+def _bound(column: Column) -> int:
+    """Below it a double is exact to 1/16 of the last declared digit: equal doubles mean equal rounded decimals."""
+    return EXACT_UNITS // int(10**column.scale)
 
 
 def by_double(column: Column) -> bool:
@@ -182,9 +188,12 @@ def _list(texts: tuple[str, ...]) -> str:
 
 def _number_checks(column: Column, text: str, value: str) -> list[tuple[str, str]]:
     number = f"regexp_full_match({text}, {literal(NUMBER)})"
+    double = f"TRY_CAST({text} AS DOUBLE)"
+    seen = f"CAST({value} AS DOUBLE) <> {double}"
+    longer = f"regexp_matches({text}, '\\.[0-9]{{{column.scale:d}}}[0-9]*[1-9]')"
     excess = (
-        f"CASE WHEN contains(lower({text}), 'e') THEN CAST({value} AS DOUBLE) <> TRY_CAST({text} AS DOUBLE) "
-        f"ELSE regexp_matches({text}, '\\.[0-9]{{{column.scale:d}}}[0-9]*[1-9]') END"
+        f"CASE WHEN contains(lower({text}), 'e') THEN {seen} "
+        f"ELSE {longer} AND ({seen} OR abs({double}) >= {_bound(column)}) END"
     )
     found = [("type", f"{text} IS NOT NULL AND NOT {number}"), ("range", f"{number} AND {value} IS NULL")]
     if column.type is ColumnType.INTEGER:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from audit.wording import say
 from catalog.ingest.errors import IngestError
 
 DELIMITERS = (",", "\t", ";", "|")
@@ -33,16 +34,20 @@ def read_layout(path: Path, delimiter: str | None = None) -> Layout:
     tables = {d: _records(text, d, cut=cut) for d in ([delimiter] if delimiter else DELIMITERS)}
     chosen = max(tables, key=lambda d: _fit(tables[d]))
     records = tables[chosen]
-    if len(records) < 2:
+    if len(records) < 2 and not cut:
         raise IngestError("source.no_rows", "The file has no rows below its header.")
+    if not records:
+        raise IngestError("source.no_header", "The header does not end: look for a quotation mark too many.")
     return Layout(chosen, number_headers(records[0]))
 
 
 def _records(text: str, delimiter: str, *, cut: bool) -> list[list[str]]:
+    """The first RECORDS whole records; what follows a record too long to be one is left to the validation."""
+    records: list[list[str]] = []
     try:
-        records = list(islice(csv.reader(text.splitlines(keepends=True), delimiter=delimiter), RECORDS + 1))
+        records.extend(islice(csv.reader(text.splitlines(keepends=True), delimiter=delimiter), RECORDS + 1))
     except csv.Error:
-        return []
+        return records
     if cut and len(records) <= RECORDS:
         records.pop()
     return records[:RECORDS]
@@ -66,9 +71,9 @@ def number_headers(cells: list[str]) -> tuple[str, ...]:
     texts = [_WIDE_GAP.sub("", " ".join(cell.split()))[:MAX_HEADER] for cell in cells]
     filled = [t for t in texts if t]
     if not filled or all(_VALUE.fullmatch(t) for t in filled):
-        raise IngestError("source.no_header", "The first line must name the columns.")
+        raise IngestError("source.no_header", say("The first line must name the columns."))
     if len(texts) > MAX_COLUMNS:
-        raise IngestError("source.too_wide", f"A dataset has at most {MAX_COLUMNS} columns.")
+        raise IngestError("source.too_wide", say("A dataset has at most %(most)d columns.", most=MAX_COLUMNS))
     names: list[str] = []
     for place, text in enumerate(texts, 1):
         name, number = text or f"column {place}", 1

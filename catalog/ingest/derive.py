@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from audit.wording import say, template
 from catalog.ingest.kinds import GRADES
 from catalog.schema import Column, ColumnKind, ColumnType, Derivation, DeriveRule
 
@@ -12,6 +13,12 @@ MONTHS = 200  # of a proposed domain at most; beyond it, years
 YEARS = 200
 AGE_EDGES = ("18", "30", "40", "50", "60", "70")
 _AGE = re.compile(r"(^|_)age(_|$)")
+_MEANINGS = {
+    "month": template("%(meaning)s (month)"),
+    "year": template("%(meaning)s (year)"),
+    "hour": template("%(meaning)s (hour)"),
+    "band": template("%(meaning)s (band)"),
+}
 _KINDS = {ColumnKind.DIMENSION, ColumnKind.QUASI_IDENTIFIER}
 
 Span = tuple[str | None, str | None]
@@ -63,5 +70,5 @@ def _column(
 ) -> Column:
     return Column(
         f"{source.name[:40]}_{ending}", "", ColumnType.TEXT, kind, GRADES[kind],
-        meaning=f"{source.meaning} ({ending})", domain=labels, derived=rule, nullable=source.nullable,
+        meaning=say(_MEANINGS[ending], meaning=source.meaning), domain=labels, derived=rule, nullable=source.nullable,
     )  # fmt: skip

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
 
+from audit.wording import say
 from catalog.ingest.engine import Progress, silent
 from catalog.ingest.errors import IngestError
 
@@ -56,7 +57,9 @@ def detect(path: Path) -> Encoding:
     """Read the whole file once. Raises IngestError source.empty or source.nul_bytes."""
     head = path.open("rb").read(4) if path.stat().st_size else b""
     if not head:
-        raise IngestError("source.empty", "The file is empty. Upload a file with a header line and rows.")
+        raise IngestError(
+            "source.empty", say("The file is empty. Upload a file with a header line and rows.")
+        )
     for mark, name in _BOMS:
         if head.startswith(mark):
             return Encoding(name)
@@ -113,9 +116,7 @@ def _wide(path: Path) -> str:
     }
     name = max(signs, key=lambda key: signs[key])
     if signs[name] * 3 <= sum(sample.count(sign.encode()) for sign in SIGNS):
-        raise IngestError(
-            "source.nul_bytes", "The file holds zero bytes: it is not text. Export it again as CSV."
-        )
+        raise IngestError("source.nul_bytes", say("The file holds zero bytes. Export it again as CSV."))
     return name
 
 
@@ -127,7 +128,9 @@ def _legacy(path: Path) -> Encoding:
         return Encoding(name)
     return Encoding(
         "latin-1",
-        warning="The encoding could not be recognised and was read as Latin-1. Check the text, or name the encoding.",
+        warning=say(
+            "The encoding could not be recognised and was read as Latin-1. Check the text, or name the encoding."
+        ),
     )
 
 
@@ -159,13 +162,17 @@ def rewrite(path: Path, encoding: str, target: Path, *, progress: Progress = sil
             while chunk := text.read(CHUNK):
                 if "\0" in chunk:
                     raise IngestError(
-                        "source.nul_bytes", "The file holds zero bytes. Export it again as CSV."
+                        "source.nul_bytes", say("The file holds zero bytes. Export it again as CSV.")
                     )
                 out.write(chunk)
                 progress("decode", min(1.0, raw.tell() / total))
     except LookupError:
-        raise IngestError("source.encoding", "This encoding is not known. Name another one.") from None
+        raise IngestError("source.encoding", say("This encoding is not known. Name another one.")) from None
     except UnicodeError:
         raise IngestError(
-            "source.encoding", f"The file is not valid {encoding}. Name its encoding or export it as UTF-8."
+            "source.encoding",
+            say(
+                "The file is not valid %(encoding)s. Name its encoding or export it as UTF-8.",
+                encoding=encoding,
+            ),
         ) from None

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import duckdb
 
+from audit.wording import say
 from catalog.ingest.errors import IngestError
 
 Progress = Callable[[str, float], None]  # (step, share done 0..1); called in the caller's thread
@@ -64,11 +65,11 @@ def session(
         yield connection
     except duckdb.OutOfMemoryException:
         raise IngestError(
-            "extract.memory", "The memory allowed for this job is too small for this data."
+            "extract.memory", say("The memory allowed for this job is too small for this data.")
         ) from None
     except duckdb.Error as error:
         raise IngestError(
-            "source.unreadable", "The data could not be read to the end.", engine=type(error).__name__
+            "source.unreadable", say("The data could not be read to the end."), engine=type(error).__name__
         ) from None
     finally:
         connection.close()

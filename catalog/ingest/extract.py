@@ -21,6 +21,7 @@ from uuid import uuid4
 
 import duckdb
 
+from audit.wording import say
 from catalog.ingest import cells, keys, staging
 from catalog.ingest.digest import Digests, digest
 from catalog.ingest.engine import MEMORY_BYTES, Progress, literal, run, session, silent
@@ -123,11 +124,11 @@ def _stage(
     if dropped and on_bad_rows != OnBadRows.DROP_ROWS:
         raise IngestError(
             "rows.invalid",
-            "Some rows do not fit the schema. Correct them, or decide to publish without them.",
+            say("Some rows do not fit the schema. Correct them, or decide to publish without them."),
             bad_rows=dropped,
         )
     if total == bad:
-        raise IngestError("rows.none_left", "No row fits the schema. Correct the schema or the file.")
+        raise IngestError("rows.none_left", say("No row fits the schema. Correct the schema or the file."))
     if bad:  # a table of its own: the writer goes by the table's statistics, in which a deleted row lives on
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {TABLE} AS SELECT * FROM {TABLE} WHERE {GOOD}")  # noqa: S608
     return total - bad, dropped

@@ -7,6 +7,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from audit.wording import say, template
 from catalog.ingest.delimited import number_headers
 from catalog.ingest.engine import Progress, silent
 from catalog.ingest.errors import IngestError
@@ -15,18 +16,22 @@ TIMEOUT_SECONDS = 1800
 MAX_BYTES = 100_000_000_000
 _BYTEA = 17  # its type's oid: bytes are not a column of a dataset
 _REASONS: tuple[tuple[type[psycopg.Error], str, str], ...] = (
-    (psycopg.errors.UndefinedTable, "source.no_table", "The database has no such table or view."),
-    (psycopg.errors.InvalidSchemaName, "source.no_table", "The database has no such table or view."),
+    (psycopg.errors.UndefinedTable, "source.no_table", template("The database has no such table or view.")),
+    (
+        psycopg.errors.InvalidSchemaName,
+        "source.no_table",
+        template("The database has no such table or view."),
+    ),
     (
         psycopg.errors.InsufficientPrivilege,
         "source.not_allowed",
-        "This database user may not read the table.",
+        template("This database user may not read the table."),
     ),
-    (psycopg.errors.QueryCanceled, "source.timeout", "Reading the table took too long."),
+    (psycopg.errors.QueryCanceled, "source.timeout", template("Reading the table took too long.")),
     (
         psycopg.OperationalError,
         "source.database",
-        "The database could not be reached. Check address and log-in.",
+        template("The database could not be reached. Check address and log-in."),
     ),
 )
 
@@ -54,9 +59,9 @@ def write_csv(
     except psycopg.Error as error:
         code, reason = next(
             ((c, r) for kind, c, r in _REASONS if isinstance(error, kind)),
-            ("source.database", "The database could not deliver the table."),
+            ("source.database", template("The database could not deliver the table.")),
         )
-        raise IngestError(code, reason, sqlstate=error.sqlstate or "") from None
+        raise IngestError(code, say(reason), sqlstate=error.sqlstate or "") from None
 
 
 def _settle(cursor: psycopg.Cursor[tuple[object, ...]], timeout_seconds: int) -> None:
@@ -79,7 +84,7 @@ def _copy(
     cursor.execute(sql.SQL("SELECT * FROM {} LIMIT 0").format(name))
     described = cursor.description or []
     if any(column.type_code == _BYTEA for column in described):
-        raise IngestError("source.nested", "The table has columns of bytes. Offer a view without them.")
+        raise IngestError("source.nested", say("The table has columns of bytes. Offer a view without them."))
     headers = number_headers([column.name for column in described])
     size = 0
     with (
@@ -91,7 +96,9 @@ def _copy(
         for data in rows:
             size += len(data)
             if size > MAX_BYTES:
-                raise IngestError("source.too_large", "The table is too large. Offer a view of a part of it.")
+                raise IngestError(
+                    "source.too_large", say("The table is too large. Offer a view of a part of it.")
+                )
             file.write(data)
     progress("decode", 1.0)
     return headers

@@ -3,7 +3,7 @@
 Pseudonym: the first 8 bytes, big-endian, of HMAC-SHA-256(space key, unit_space ‖ 0x00 ‖ value) (RFC 2104). Equal for
 equal values in every dataset published under one space key.
 
-Record key: the first 8 bytes of SHA-256(subkey ‖ content), subkey = the first 16 bytes, as 32 lower-case hex digits, of
+Record key: the first 8 bytes of SHA-256(subkey ‖ content), subkey = the first 16 bytes, in base64 without padding, of
 HMAC-SHA-256(space key, LABEL). Cutting 192 of 256 bits makes the secret-prefix construction a sound MAC (Coron et al.,
 CRYPTO 2005, "chop-MD"). `content` is the canonical text of the record's published source columns in the order of
 their names, joined by 0x1F, null as empty text. So a record keeps its key from version to version as long as its
@@ -13,9 +13,11 @@ SHA-256(subkey ‖ 0x1E ‖ first key ‖ "/" ‖ n): equal records have distinc
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 
+from audit.wording import say
 from catalog.ingest.errors import IngestError
 
 KEY_BYTES = 32  # least length of a space key
@@ -28,7 +30,9 @@ REPEATED = 30  # record separator before a repetition
 def check(space_key: bytes) -> None:
     """Raise IngestError extract.key for a key that is too short to be one."""
     if len(space_key) < KEY_BYTES:
-        raise IngestError("extract.key", f"The space key must have at least {KEY_BYTES} bytes.")
+        raise IngestError(
+            "extract.key", say("The space key must have at least %(least)d bytes.", least=KEY_BYTES)
+        )
 
 
 def pseudonym(space_key: bytes, unit_space: str, value: str) -> int:
@@ -39,7 +43,7 @@ def pseudonym(space_key: bytes, unit_space: str, value: str) -> int:
 
 def record_subkey(space_key: bytes) -> str:
     """The 128-bit key of record keys, as text: the engine hashes it without copying. Tells nothing of the space key."""
-    return hmac.digest(space_key, LABEL, "sha256")[:16].hex()
+    return base64.b64encode(hmac.digest(space_key, LABEL, "sha256")[:16]).decode().rstrip("=")
 
 
 def pseudonym_parameters(space_key: bytes, unit_space: str) -> dict[str, bytes]:

@@ -11,6 +11,7 @@ from uuid import uuid4
 import pyarrow.parquet as pq
 from pyarrow import ArrowException, types
 
+from audit.wording import say
 from catalog.ingest import foreign_table, workbook
 from catalog.ingest.delimited import number_headers, read_layout
 from catalog.ingest.encoding import Encoding, detect, rewrite
@@ -90,11 +91,11 @@ def open_source(
     progress("decode", 0.0)
     path = path.resolve()
     if set("*?[") & set(str(path)):
-        raise IngestError("source.path", "Rename the file: * ? and [ cannot be part of its name.")
+        raise IngestError("source.path", say("Rename the file: * ? and [ cannot be part of its name."))
     with path.open("rb") as file:
         head = file.read(8)
     if head.startswith(_PACKED):
-        raise IngestError("source.packed", "The file is compressed. Unpack it first.")
+        raise IngestError("source.packed", say("The file is compressed. Unpack it first."))
     if head.startswith(_PARQUET):
         source = _parquet(path)
     elif head.startswith(workbook.COMPOUND):
@@ -162,23 +163,23 @@ def _parquet(path: Path) -> Source:
         file = pq.ParquetFile(path)
     except (ArrowException, OSError, ValueError):
         raise IngestError(
-            "source.damaged", "The Parquet file is damaged or encrypted. Write it again."
+            "source.damaged", say("The Parquet file is damaged or encrypted. Write it again.")
         ) from None
     with file:
         schema, rows = file.schema_arrow, file.metadata.num_rows
     kinds = [field.type for field in schema]
     if any(types.is_nested(t) or types.is_binary(t) or types.is_large_binary(t) for t in kinds):
         raise IngestError(
-            "source.nested", "Lists, structures and bytes cannot be columns. Flatten the file first."
+            "source.nested", say("Lists, structures and bytes cannot be columns. Flatten the file first.")
         )
     if not rows:
-        raise IngestError("source.no_rows", "The file has no rows.")
+        raise IngestError("source.no_rows", say("The file has no rows."))
     if rows * len(kinds) > MAX_CELLS:
-        raise IngestError("source.too_large", "The file holds too many cells. Publish it in parts.")
+        raise IngestError("source.too_large", say("The file holds too many cells. Publish it in parts."))
     headers = number_headers(list(schema.names))
     if headers != tuple(schema.names):
         raise IngestError(
-            "source.no_header", "Name each column of the Parquet file once, without line breaks."
+            "source.no_header", say("Name each column of the Parquet file once, without line breaks.")
         )
     floats = frozenset(place for place, kind in enumerate(kinds) if types.is_floating(kind))
     return Source(path, "parquet", headers, floats=floats)

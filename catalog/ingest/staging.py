@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import duckdb
 
+from audit.wording import say
 from catalog.ingest import cells, keys
 from catalog.ingest.engine import Progress, identifier, run
 from catalog.ingest.errors import IngestError
@@ -38,7 +39,7 @@ def check(source: Source, schema: Schema) -> None:
     absent = tuple(c.name for c in schema.columns if c.derived is None and c.header not in source.headers)
     if absent:
         raise IngestError(
-            "schema.header", "The source has no column for some of the schema's.", columns=absent
+            "schema.header", say("The source has no column for some of the schema's."), columns=absent
         )
 
 
@@ -125,7 +126,7 @@ def ragged(connection: duckdb.DuckDBPyConnection, source: Source, rejects: str) 
         return Ragged(doubtful=True)
     if len(lines) >= REJECTS:
         raise IngestError(
-            "source.ragged", "Too many lines do not have the header's width. Check the delimiter."
+            "source.ragged", say("Too many lines do not have the header's width. Check the delimiter.")
         )
     return Ragged(tuple((line - 1, _CODES.get(kind, "line")) for line, kind in lines))
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError
 
+from audit.wording import say
 from catalog.ingest.delimited import number_headers
 from catalog.ingest.engine import Progress, silent
 from catalog.ingest.errors import IngestError
@@ -28,8 +29,10 @@ def compound_refusal(path: Path) -> IngestError:
     with path.open("rb") as file:
         encrypted = _PACKAGE in file.read(_CHUNK) or _PACKAGE in _tail(path)
     if encrypted:
-        return IngestError("source.password", "The workbook is protected by a password. Save it without one.")
-    return IngestError("source.old_excel", "This is the old Excel format. Save it as XLSX or CSV.")
+        return IngestError(
+            "source.password", say("The workbook is protected by a password. Save it without one.")
+        )
+    return IngestError("source.old_excel", say("This is the old Excel format. Save it as XLSX or CSV."))
 
 
 def _tail(path: Path) -> bytes:
@@ -57,11 +60,13 @@ def write_csv(
     with _open(path) as workbook:
         names = workbook.sheet_names
         if not names or (sheet is not None and sheet not in names):
-            raise IngestError("source.sheet", "The workbook has no such sheet.", sheets=tuple(names))
+            raise IngestError("source.sheet", say("The workbook has no such sheet."), sheets=tuple(names))
         try:
             return _write(workbook.get_sheet_by_name(sheet or names[0]), target, progress)
         except CalamineError:
-            raise IngestError("source.damaged", "The sheet is damaged. Save the workbook again.") from None
+            raise IngestError(
+                "source.damaged", say("The sheet is damaged. Save the workbook again.")
+            ) from None
 
 
 def _open(path: Path) -> CalamineWorkbook:
@@ -69,10 +74,10 @@ def _open(path: Path) -> CalamineWorkbook:
         return CalamineWorkbook.from_path(str(path))
     except PasswordError:
         raise IngestError(
-            "source.password", "The workbook is protected by a password. Save it without one."
+            "source.password", say("The workbook is protected by a password. Save it without one.")
         ) from None
     except CalamineError:
-        raise IngestError("source.damaged", "The workbook is damaged. Save it again as XLSX.") from None
+        raise IngestError("source.damaged", say("The workbook is damaged. Save it again as XLSX.")) from None
 
 
 def _check_package(path: Path) -> None:
@@ -82,7 +87,7 @@ def _check_package(path: Path) -> None:
         with zipfile.ZipFile(path) as package:
             if "xl/workbook.xml" not in package.namelist():
                 raise IngestError(
-                    "source.unknown", "This file is not a workbook. Upload CSV, XLSX or Parquet."
+                    "source.unknown", say("This file is not a workbook. Upload CSV, XLSX or Parquet.")
                 )
             for member in package.infolist():
                 with package.open(member) as stream:
@@ -90,17 +95,18 @@ def _check_package(path: Path) -> None:
                         total += len(chunk)
                         if total > UNPACKED_BYTES:
                             raise IngestError(
-                                "source.too_large", "The workbook unpacks to too much data. Export it as CSV."
+                                "source.too_large",
+                                say("The workbook unpacks to too much data. Export it as CSV."),
                             )
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError):
-        raise IngestError("source.damaged", "The workbook is damaged. Save it again as XLSX.") from None
+        raise IngestError("source.damaged", say("The workbook is damaged. Save it again as XLSX.")) from None
 
 
 def _write(sheet: CalamineSheet, target: Path, progress: Progress) -> tuple[str, ...]:
     rows = _texts(sheet, progress)
     headers = next((row for row in rows if any(row)), None)
     if headers is None:
-        raise IngestError("source.empty", "The sheet is empty.")
+        raise IngestError("source.empty", say("The sheet is empty."))
     width = max(place for place, cell in enumerate(headers, 1) if cell)
     names, blank, written = number_headers(headers[:width]), 0, 0
     with target.open("w", encoding="utf-8", newline="") as file:
@@ -117,7 +123,7 @@ def _write(sheet: CalamineSheet, target: Path, progress: Progress) -> tuple[str,
             )  # cells beyond the header make the row ragged: reported later
             written, blank = written + 1, 0
     if not written:
-        raise IngestError("source.no_rows", "The sheet has no rows below its header.")
+        raise IngestError("source.no_rows", say("The sheet has no rows below its header."))
     return names
 
 

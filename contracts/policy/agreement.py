@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from audit.refusals import Refused
+from audit.wording import say
 from contracts.policy.canonical import Algorithm, canonical, digest, parse
 from contracts.policy.odrl import from_odrl, to_odrl
 from contracts.policy.terms import Terms
@@ -30,9 +31,8 @@ def draw_up(terms: Terms, *, uid: str) -> Agreement:
     _check(terms)
     agreement = Agreement(uid, terms, canonical(to_odrl(terms, uid=uid)))
     if read(agreement.body) != agreement:
-        raise Refused(
-            "policy.not_canonical", "The terms cannot be written without loss. Simplify their texts."
-        )
+        reason = say("The terms cannot be written without loss. Simplify their texts.")
+        raise Refused("policy.not_canonical", reason)
     return agreement
 
 
@@ -50,6 +50,10 @@ def _check(terms: Terms) -> None:
         first = problems[0]
         raise Refused(
             "policy.invalid",
-            f"The terms cannot be signed yet. {first.path}: {first.message}",
+            say(
+                "The terms cannot be signed yet. %(path)s: %(message)s",
+                path=first.path,
+                message=first.message,
+            ),
             problems=[{"code": p.code, "path": p.path, "message": p.message} for p in problems],
         )

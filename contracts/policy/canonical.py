@@ -17,10 +17,12 @@ import rfc8785
 from cryptography.hazmat.primitives import hashes
 
 from audit.refusals import Refused
+from audit.wording import say, template
 
 MAX_BYTES: Final = 256 * 1024
 MAX_DEPTH: Final = 24
 MAX_INTEGER: Final = 2**53 - 1
+_TOO_LONG: Final = template("it is longer than %(most)d bytes")
 
 
 class Algorithm(StrEnum):
@@ -42,7 +44,7 @@ def canonical(doc: object) -> bytes:
     _check(doc, "$", 0)
     body = rfc8785.dumps(doc)  # type: ignore[arg-type]  # _check has seen that it is JSON
     if len(body) > MAX_BYTES:
-        raise _refused("$", f"it is longer than {MAX_BYTES} bytes")
+        raise _refused("$", say(_TOO_LONG, most=MAX_BYTES))
     return body
 
 
@@ -53,13 +55,14 @@ def parse(body: bytes) -> Any:
     canonical form, so whoever hashes the bytes and whoever reads the values cannot see two documents.
     """
     if len(body) > MAX_BYTES:
-        raise _refused("$", f"it is longer than {MAX_BYTES} bytes")
+        raise _refused("$", say(_TOO_LONG, most=MAX_BYTES))
     try:
         doc = json.loads(body.decode("utf-8"), parse_float=_no_float, parse_constant=_no_float)
     except (ValueError, RecursionError):  # UnicodeDecodeError and JSONDecodeError are ValueErrors
-        raise _refused("$", "it is not JSON text in UTF-8") from None
+        raise _refused("$", say("it is not JSON text in UTF-8")) from None
     if canonical(doc) != body:
-        raise _refused("$", "its keys are repeated or out of order, or it is spelled in another way")
+        what = say("its keys are repeated or out of order, or it is spelled in another way")
+        raise _refused("$", what)
     return doc
 
 
@@ -80,28 +83,28 @@ def matches(body: bytes, named_digest: str) -> bool:
 
 def _check(value: object, path: str, depth: int) -> None:
     if depth > MAX_DEPTH:
-        raise _refused(path, f"it is nested deeper than {MAX_DEPTH} levels")
+        raise _refused(path, say("it is nested deeper than %(most)d levels", most=MAX_DEPTH))
     if isinstance(value, str):
         _check_text(value, path)
     elif isinstance(value, dict):
         for key, member in value.items():
             if not (isinstance(key, str) and key.isascii()):
-                raise _refused(path, "its keys must be ASCII text")
+                raise _refused(path, say("its keys must be ASCII text"))
             _check(member, f"{path}.{key[:80]}", depth + 1)
     elif isinstance(value, list | tuple):
         for n, member in enumerate(value):
             _check(member, f"{path}[{n}]", depth + 1)
     elif not isinstance(value, int):
-        raise _refused(path, "only text, whole numbers, true and false are allowed")
+        raise _refused(path, say("only text, whole numbers, true and false are allowed"))
     elif abs(value) > MAX_INTEGER:
-        raise _refused(path, f"a whole number must lie within ±{MAX_INTEGER}")
+        raise _refused(path, say("a whole number must lie within ±%(most)d", most=MAX_INTEGER))
 
 
 def _check_text(text: str, path: str) -> None:
     if any("\ud800" <= character <= "\udfff" for character in text):
-        raise _refused(path, "it holds half a character (a lone surrogate)")
+        raise _refused(path, say("it holds half a character (a lone surrogate)"))
     if not unicodedata.is_normalized("NFC", text):
-        raise _refused(path, "its text must be in Unicode normal form C")
+        raise _refused(path, say("its text must be in Unicode normal form C"))
 
 
 def _no_float(_text: str) -> NoReturn:
@@ -109,4 +112,5 @@ def _no_float(_text: str) -> NoReturn:
 
 
 def _refused(path: str, what: str) -> Refused:
-    return Refused("policy.not_canonical", f"The document cannot be signed, at {path}: {what}.", path=path)
+    reason = say("The document cannot be signed, at %(path)s: %(what)s.", path=path, what=what)
+    return Refused("policy.not_canonical", reason, path=path)

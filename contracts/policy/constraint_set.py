@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from audit.wording import say
 from contracts.policy.cursor import Cursor, missing, unknown
 from contracts.policy.vocabulary import Operand, Operator
 
@@ -29,8 +30,10 @@ class ConstraintSet:
         if found is None:
             other = next((f for f in self._left if f["leftOperand"].value == operand), None)
             if other is not None:
-                raise unknown(other["operator"].path, f"{operand} is compared by {operator} only")
-            raise missing(self._path, f"a constraint on {operand} by {operator}")
+                what = say("%(operand)s is compared by %(operator)s only", operand=operand, operator=operator)
+                raise unknown(other["operator"].path, what)
+            what = say("a constraint on %(operand)s by %(operator)s", operand=operand, operator=operator)
+            raise missing(self._path, what)
         return found
 
     def take_if_there(self, operand: Operand, operator: Operator) -> Cursor | None:
@@ -42,10 +45,12 @@ class ConstraintSet:
     def done(self) -> None:
         if self._left:
             left = self._left[0]["leftOperand"]
-            raise unknown(left.path, f"{left.value} does not belong here, or stands here twice")
+            what = say("%(operand)s does not belong here, or stands here twice", operand=left.value)
+            raise unknown(left.path, what)
 
 
 def _known(words: type[Operand | Operator], cursor: Cursor) -> None:
     word = cursor.text()
     if word not in {known.value for known in words}:
-        raise unknown(cursor.path, f"{word[:80]!r} is not a word of the profile")
+        what = say("%(word)s is not a word of the profile", word=repr(word[:80]))
+        raise unknown(cursor.path, what)

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar, Final, Protocol
 
+from audit.wording import say, template
 from contracts.policy.strictest import is_as_strict
 from contracts.policy.terms import (
     Aggregate,
@@ -113,9 +114,11 @@ class TimeWindow:
 
     def verify(self, facts: Facts) -> Outcome:
         if facts.now < self.valid_from:
-            return Violated("contract.not_yet_valid", f"The contract begins on {_day(self.valid_from)}.")
+            reason = say("The contract begins on %(time)s.", time=_day(self.valid_from))
+            return Violated("contract.not_yet_valid", reason)
         if facts.now > self.valid_until:
-            return Violated("contract.expired", f"The contract ended on {_day(self.valid_until)}.")
+            reason = say("The contract ended on %(time)s.", time=_day(self.valid_until))
+            return Violated("contract.expired", reason)
         return Satisfied()
 
 
@@ -125,7 +128,8 @@ class Assignee:
     assignee: str
 
     def verify(self, facts: Facts) -> Outcome:
-        return _equal("consumer", facts.consumer, self.assignee, "The contract is another organization's.")
+        reason = template("The contract is another organization's.")
+        return _equal("consumer", facts.consumer, self.assignee, reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +138,8 @@ class Purpose:
     purpose: str
 
     def verify(self, facts: Facts) -> Outcome:
-        return _equal("purpose", facts.purpose, self.purpose, "The contract is for another purpose.")
+        reason = template("The contract is for another purpose.")
+        return _equal("purpose", facts.purpose, self.purpose, reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +148,8 @@ class Scenario:
     scenario: str
 
     def verify(self, facts: Facts) -> Outcome:
-        return _equal("scenario", facts.scenario, self.scenario, "The contract is for another scenario.")
+        reason = template("The contract is for another scenario.")
+        return _equal("scenario", facts.scenario, self.scenario, reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +161,8 @@ class Quota:
         if facts.runs_used is None:
             return _unknown("runs_used")
         if facts.runs_used >= self.max_runs:
-            return Violated("contract.quota", f"All {self.max_runs} runs of the contract are used.")
+            reason = say("All %(runs)d runs of the contract are used.", runs=self.max_runs)
+            return Violated("contract.quota", reason)
         return Satisfied()
 
 
@@ -176,13 +183,16 @@ class Columns:
         column = dataset.column(use.column) if dataset else None
         name = f"{use.dataset[:48]}.{use.column[:48]}"
         if column is None:
-            return Violated("contract.column", f"The contract does not include the column {name}.")
+            reason = say("The contract does not include the column %(column)s.", column=name)
+            return Violated("contract.column", reason)
         if use.role not in _PARTS[column.role]:
-            return Violated("contract.column_role", f"The column {name} may not be used as {use.role}.")
+            return Violated("contract.column_role", say(_NOT_IN_THIS_PART[use.role], column=name))
         if use.aggregate not in _functions(column, use.role):
-            return Violated("contract.aggregate", f"The contract does not allow this function on {name}.")
+            reason = say("The contract does not allow this function on %(column)s.", column=name)
+            return Violated("contract.aggregate", reason)
         if not set(use.values) <= set(column.domain):
-            return Violated("contract.value", f"Filter {name} by the values listed in the contract only.")
+            reason = say("Filter %(column)s by the values listed in the contract only.", column=name)
+            return Violated("contract.value", reason)
         return None
 
 
@@ -191,6 +201,12 @@ _PARTS: Final[dict[ColumnRole, frozenset[ColumnRole]]] = {
     ColumnRole.DIMENSION: frozenset({ColumnRole.DIMENSION}),
     ColumnRole.MEASURE: frozenset({ColumnRole.MEASURE}),
     ColumnRole.JOIN_KEY: frozenset({ColumnRole.JOIN_KEY}),
+}
+_NOT_IN_THIS_PART: Final[dict[ColumnRole, str]] = {
+    ColumnRole.UNIT: template("The column %(column)s may not be counted as the privacy unit."),
+    ColumnRole.DIMENSION: template("The column %(column)s may not be grouped or filtered by."),
+    ColumnRole.MEASURE: template("The column %(column)s may not be used as a measure."),
+    ColumnRole.JOIN_KEY: template("The column %(column)s may not be joined on."),
 }
 
 
@@ -210,7 +226,8 @@ class Joins:
             return _unknown("joined")
         allowed = {frozenset({join.left, join.right}) for join in self.joins}
         if any(frozenset({join.left, join.right}) not in allowed for join in facts.joined):
-            return Violated("contract.join", "Join datasets only on the equalities named in the contract.")
+            reason = say("Join datasets only on the equalities named in the contract.")
+            return Violated("contract.join", reason)
         return Satisfied()
 
 
@@ -225,7 +242,8 @@ class Protection:
         if facts.protected_by is None:
             return _unknown("protected_by")
         if not is_as_strict(facts.protected_by, self.disclosure):
-            return Violated("contract.protection", "The result is protected less than the contract demands.")
+            reason = say("The result is protected less than the contract demands.")
+            return Violated("contract.protection", reason)
         return Satisfied()
 
 
@@ -240,9 +258,10 @@ class Retention:
         if facts.released_at is None:
             return _unknown("released_at")
         if facts.now < facts.released_at:
-            return Violated("contract.not_released", "The result is not released yet.")
+            return Violated("contract.not_released", say("The result is not released yet."))
         if facts.now - facts.released_at > timedelta(days=self.days):
-            return Violated("contract.retention", f"Results can be downloaded for {self.days} days only.")
+            reason = say("Results can be downloaded for %(days)d days only.", days=self.days)
+            return Violated("contract.retention", reason)
         return Satisfied()
 
 
@@ -270,11 +289,12 @@ def enforce(terms: Terms, facts: Facts) -> list[Violated]:
 def _equal(name: str, found: str | None, expected: str, reason: str) -> Outcome:
     if found is None:
         return _unknown(name)
-    return Satisfied() if found == expected else Violated(f"contract.{name}", reason)
+    return Satisfied() if found == expected else Violated(f"contract.{name}", say(reason))
 
 
 def _unknown(fact: str) -> Violated:
-    return Violated("contract.fact_missing", f"It is not known whether the contract is kept ({fact}).")
+    reason = say("It is not known whether the contract is kept (%(fact)s).", fact=fact)
+    return Violated("contract.fact_missing", reason)
 
 
 def _day(moment: datetime) -> str:

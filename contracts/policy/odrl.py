@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from audit.wording import say
 from contracts.policy import odrl_reader, odrl_writer
 from contracts.policy.cursor import unknown
 from contracts.policy.terms import Terms
@@ -35,7 +36,7 @@ def from_odrl(doc: object) -> Terms:
     terms, uid = odrl_reader.read(doc)
     path = _first_difference(to_odrl(terms, uid=uid), doc, "$")
     if path is not None:
-        raise unknown(path, "the profile writes this in another order or spelling")
+        raise unknown(path, say("the profile writes this in another order or spelling"))
     return terms
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeVar
 
+from audit.wording import say
 from catalog.schema import ColumnType
 from contracts.policy import vocabulary as words
 from contracts.policy.constraint_set import ConstraintSet
@@ -136,7 +137,8 @@ def _read_delete(duty: Cursor) -> int:
     said.done()
     found = _DAYS.match(_typed(period, words.DURATION_TYPE))
     if found is None:
-        raise bad_value(f"{period.path}.@value", "a number of days such as P30D is expected")
+        what = say("a number of days such as P30D is expected")
+        raise bad_value(f"{period.path}.@value", what)
     return int(found[1])
 
 
@@ -144,9 +146,8 @@ def _read_time(value: Cursor) -> datetime:
     try:
         return datetime.strptime(_typed(value, words.DATE_TIME_TYPE), _TIME).replace(tzinfo=UTC)
     except ValueError:
-        raise bad_value(
-            f"{value.path}.@value", "a time such as 2026-01-01T00:00:00.000000Z is expected"
-        ) from None
+        what = say("a time such as %(example)s is expected", example="2026-01-01T00:00:00.000000Z")
+        raise bad_value(f"{value.path}.@value", what) from None
 
 
 def _typed(value: Cursor, literal_type: str) -> str:
@@ -158,7 +159,8 @@ def _typed(value: Cursor, literal_type: str) -> str:
 def _read_join(value: Cursor) -> JoinTerm:
     found = JOIN.match(value.text())
     if found is None:
-        raise bad_value(value.path, "an equality such as loans.enterprise=water.enterprise is expected")
+        what = say("an equality such as %(example)s is expected", example="loans.enterprise=water.enterprise")
+        raise bad_value(value.path, what)
     return JoinTerm((found[1], found[2]), (found[3], found[4]))
 
 
@@ -167,4 +169,5 @@ def _word(words_of: type[_Word], value: Cursor) -> _Word:
     try:
         return words_of(text)
     except ValueError:
-        raise unknown(value.path, f"{text[:80]!r} is not a word of the profile") from None
+        what = say("%(word)s is not a word of the profile", word=repr(text[:80]))
+        raise unknown(value.path, what) from None

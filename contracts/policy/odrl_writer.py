@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from audit.wording import say
 from catalog.schema import NAME
 from contracts.policy import vocabulary as words
 from contracts.policy.constraint_set import constraint
@@ -98,7 +99,7 @@ def _delete(days: int) -> dict[str, Any]:
 
 def _time(moment: datetime, name: str) -> dict[str, str]:
     if moment.tzinfo is None:
-        raise bad_value(f"$.permission[0].constraint ({name})", "a time needs its time zone")
+        raise bad_value(f"$.permission[0].constraint ({name})", say("a time needs its time zone"))
     text = moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     return {"@value": text, "@type": words.DATE_TIME_TYPE}
 
@@ -106,5 +107,6 @@ def _time(moment: datetime, name: str) -> dict[str, str]:
 def _join(join: JoinTerm) -> str:
     text = "{}.{}={}.{}".format(*join.left, *join.right)
     if not JOIN.match(text):
-        raise bad_value("$.permission[0].constraint (joins)", "a join needs names of datasets and columns")
+        what = say("a join needs names of datasets and columns")
+        raise bad_value("$.permission[0].constraint (joins)", what)
     return text

@@ -9,6 +9,7 @@ from functools import reduce
 from typing import Final
 
 from audit.refusals import Refused
+from audit.wording import say
 from catalog.schema import Grade
 from contracts.policy.terms import DisclosureTerms
 
@@ -58,7 +59,8 @@ def defaults_for(grade: Grade) -> DisclosureTerms:
     Raises Refused `policy.core_data`: core data is never offered.
     """
     if grade not in _DEFAULTS:
-        raise Refused("policy.core_data", "Core data cannot be part of a contract. Leave these columns out.")
+        reason = say("Core data cannot be part of a contract. Leave these columns out.")
+        raise Refused("policy.core_data", reason)
     return _DEFAULTS[grade]
 
 
@@ -69,11 +71,11 @@ def check_grade(grade: Grade, disclosure: DisclosureTerms) -> None:
     """
     defaults_for(grade)
     if grade is Grade.IMPORTANT and disclosure.min_contributors < IMPORTANT_MIN_CONTRIBUTORS:
-        raise Refused(
-            "policy.important_data",
-            f"Important data needs at least {IMPORTANT_MIN_CONTRIBUTORS} contributors in each cell.",
+        reason = say(
+            "Important data needs at least %(minimum)d contributors in each cell.",
             minimum=IMPORTANT_MIN_CONTRIBUTORS,
         )
+        raise Refused("policy.important_data", reason, minimum=IMPORTANT_MIN_CONTRIBUTORS)
 
 
 def _combine(one: DisclosureTerms, other: DisclosureTerms) -> DisclosureTerms:

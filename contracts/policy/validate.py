@@ -12,6 +12,7 @@ from datetime import MAXYEAR, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
+from audit.wording import say, template
 from catalog.schema import NAME, ColumnType
 from contracts.policy.terms import Aggregate, ColumnRole, ColumnTerm, DatasetTerm, JoinTerm, Terms
 
@@ -62,21 +63,24 @@ def check_terms(terms: Terms) -> list[Problem]:
 
 def _parties(terms: Terms) -> Iterator[Problem]:
     if not terms.assigners:
-        yield Problem("terms.empty", "assigners", "Name at least one organization that provides the data.")
+        message = say("Name at least one organization that provides the data.")
+        yield Problem("terms.empty", "assigners", message)
     yield from _unique("assigners", terms.assigners)
     for n, uid in enumerate(terms.assigners):
         yield from _identity(f"assigners[{n}]", uid)
     yield from _identity("assignee", terms.assignee)
     if terms.assignee in terms.assigners:
-        yield Problem("terms.same_party", "assignee", "The user of the data cannot also be its provider.")
+        message = say("The user of the data cannot also be its provider.")
+        yield Problem("terms.same_party", "assignee", message)
     for path, text in (("purpose", terms.purpose), ("scenario", terms.scenario)):
         if not _is_clean(text) or len(text) > MAX_TEXT:
-            yield Problem("terms.text", path, f"Say it in 1 to {MAX_TEXT} plain characters.")
+            message = say("Say it in 1 to %(most)d plain characters.", most=MAX_TEXT)
+            yield Problem("terms.text", path, message)
 
 
 def _datasets(terms: Terms) -> Iterator[Problem]:
     if not terms.datasets:
-        yield Problem("terms.empty", "datasets", "Name at least one dataset.")
+        yield Problem("terms.empty", "datasets", say("Name at least one dataset."))
     yield from _unique("datasets", [dataset.name for dataset in terms.datasets])
     yield from _unique("datasets", [dataset.uid for dataset in terms.datasets])
     for n, dataset in enumerate(terms.datasets):
@@ -88,10 +92,11 @@ def _datasets(terms: Terms) -> Iterator[Problem]:
 
 def _columns(path: str, dataset: DatasetTerm) -> Iterator[Problem]:
     if not dataset.columns:
-        yield Problem("terms.empty", path, "Name at least one column.")
+        yield Problem("terms.empty", path, say("Name at least one column."))
     yield from _unique(path, [column.name for column in dataset.columns])
     if sum(column.role is ColumnRole.UNIT for column in dataset.columns) > 1:
-        yield Problem("terms.units", path, "A dataset has at most one privacy unit; give the others a role.")
+        message = say("A dataset has at most one privacy unit; give the others a role.")
+        yield Problem("terms.units", path, message)
     for n, column in enumerate(dataset.columns):
         yield from _column(f"{path}[{n}]", column)
 
@@ -102,33 +107,36 @@ def _column(path: str, column: ColumnTerm) -> Iterator[Problem]:
     if column.role is ColumnRole.DIMENSION:
         yield from _domain(f"{path}.domain", column)
     elif column.domain:
-        yield Problem("terms.domain", f"{path}.domain", "Only a dimension has a list of values.")
+        yield Problem("terms.domain", f"{path}.domain", say("Only a dimension has a list of values."))
     if column.role is ColumnRole.MEASURE:
         yield from _aggregates(f"{path}.aggregates", column)
     elif column.aggregates:
-        yield Problem("terms.aggregate", f"{path}.aggregates", "Only a measure may be aggregated.")
+        yield Problem("terms.aggregate", f"{path}.aggregates", say("Only a measure may be aggregated."))
 
 
 def _domain(path: str, column: ColumnTerm) -> Iterator[Problem]:
     if not column.domain:
-        yield Problem("terms.empty", path, "List the values that this dimension may show.")
+        yield Problem("terms.empty", path, say("List the values that this dimension may show."))
     yield from _unique(path, column.domain)
     for n, value in enumerate(column.domain):
         if not _fits(value, column):
-            spelling = f"This is not how a value of type {column.type} is written{_EXAMPLE[column.type]}."
-            yield Problem("terms.domain", f"{path}[{n}]", spelling)
+            message = say(_WRITTEN[column.type], most=MAX_VALUE)
+            yield Problem("terms.domain", f"{path}[{n}]", message)
 
 
 def _aggregates(path: str, column: ColumnTerm) -> Iterator[Problem]:
     if not column.aggregates:
-        yield Problem("terms.empty", path, "Name the functions that this measure may be put through.")
+        yield Problem("terms.empty", path, say("Name the functions that this measure may be put through."))
     yield from _unique(path, column.aggregates)
     for n, aggregate in enumerate(column.aggregates):
         if aggregate not in _OF_A_COLUMN:
-            message = "Rows and units are counted per dataset, not per column; use count, sum or avg here."
+            message = say(
+                "Rows and units are counted per dataset, not per column; use count, sum or avg here."
+            )
             yield Problem("terms.aggregate", f"{path}[{n}]", message)
         elif aggregate is not Aggregate.COUNT and column.type not in _NUMERIC:
-            yield Problem("terms.aggregate", f"{path}[{n}]", "Only numbers can be summed or averaged.")
+            message = say("Only numbers can be summed or averaged.")
+            yield Problem("terms.aggregate", f"{path}[{n}]", message)
 
 
 def _joins(terms: Terms) -> Iterator[Problem]:
@@ -143,15 +151,16 @@ def _join(path: str, terms: Terms, join: JoinTerm) -> Iterator[Problem]:
         dataset = terms.dataset(dataset_name)
         column = dataset.column(column_name) if dataset else None
         if column is None:
-            yield Problem("terms.join", f"{path}.{side}", "The contract has no such column.")
+            yield Problem("terms.join", f"{path}.{side}", say("The contract has no such column."))
         elif column.role not in _JOINABLE:
-            yield Problem("terms.join", f"{path}.{side}", "Join on privacy units and join keys only.")
+            message = say("Join on privacy units and join keys only.")
+            yield Problem("terms.join", f"{path}.{side}", message)
         else:
             types.add((column.type, column.scale))
     if len(types) > 1:
-        yield Problem("terms.join", path, "Both sides of a join must have the same type.")
+        yield Problem("terms.join", path, say("Both sides of a join must have the same type."))
     if join.left[0] == join.right[0]:
-        yield Problem("terms.join", path, "A dataset cannot be joined with itself.")
+        yield Problem("terms.join", path, say("A dataset cannot be joined to itself."))
 
 
 def _disclosure(terms: Terms) -> Iterator[Problem]:
@@ -165,13 +174,14 @@ def _window(terms: Terms) -> Iterator[Problem]:
         name for name in ("valid_from", "valid_until") if getattr(terms, name).utcoffset() != timedelta(0)
     ]
     for name in naive:
-        yield Problem("terms.time_zone", name, "Give the time in UTC.")
+        yield Problem("terms.time_zone", name, say("Give the time in UTC."))
     if naive:
         return
     if terms.valid_from >= terms.valid_until:
-        yield Problem("terms.window", "valid_until", "The contract must end after it begins.")
+        yield Problem("terms.window", "valid_until", say("The contract must end after it begins."))
     elif terms.valid_until > _years_later(terms.valid_from, MAX_YEARS):
-        yield Problem("terms.window", "valid_until", f"A contract runs for at most {MAX_YEARS} years.")
+        message = say("A contract runs for at most %(years)d years.", years=MAX_YEARS)
+        yield Problem("terms.window", "valid_until", message)
 
 
 def _years_later(moment: datetime, years: int) -> datetime:
@@ -184,24 +194,26 @@ def _years_later(moment: datetime, years: int) -> datetime:
 
 def _range(path: str, value: int, low: int, high: int) -> Iterator[Problem]:
     if type(value) is not int or not low <= value <= high:
-        yield Problem("terms.range", path, f"Choose a whole number from {low} to {high}.")
+        message = say("Choose a whole number from %(low)d to %(high)d.", low=low, high=high)
+        yield Problem("terms.range", path, message)
 
 
 def _unique(path: str, values: Iterable[object]) -> Iterator[Problem]:
     listed = list(values)
     if len(set(listed)) < len(listed):
-        yield Problem("terms.repeated", path, "The same thing is named twice; name it once.")
+        yield Problem("terms.repeated", path, say("The same thing is named twice; name it once."))
 
 
 def _name(path: str, name: str) -> Iterator[Problem]:
     if not NAME.match(name):
-        message = "Use small letters, digits and _, beginning with a letter, at most 48 characters."
+        message = say("Use small letters, digits and _, beginning with a letter, at most 48 characters.")
         yield Problem("terms.name", path, message)
 
 
 def _identity(path: str, uid: str) -> Iterator[Problem]:
     if not _is_clean(uid) or any(character.isspace() for character in uid) or len(uid) > 200:
-        yield Problem("terms.identity", path, "An identity is 1 to 200 characters without spaces.")
+        message = say("An identity is 1 to 200 characters without spaces.")
+        yield Problem("terms.identity", path, message)
 
 
 def _is_clean(text: str) -> bool:
@@ -237,11 +249,13 @@ _SPELLING: Final[dict[ColumnType, Callable[[str, int], str | None]]] = {
     ColumnType.TIMESTAMP: lambda value, _: datetime.fromisoformat(value).replace(tzinfo=None).isoformat(" "),
     ColumnType.BOOLEAN: lambda value, _: value if value in {"true", "false"} else None,
 }
-_EXAMPLE: Final = {
-    ColumnType.TEXT: f" (1 to {MAX_VALUE} visible characters)",
-    ColumnType.INTEGER: ", such as 42",
-    ColumnType.DECIMAL: ", such as 1.50 for two digits after the point",
-    ColumnType.DATE: ", such as 2026-03-01",
-    ColumnType.TIMESTAMP: ", such as 2026-03-01 08:00:00",
-    ColumnType.BOOLEAN: ": true or false",
+_WRITTEN: Final = {
+    ColumnType.TEXT: template("Write a text as 1 to %(most)d visible characters."),
+    ColumnType.INTEGER: template("Write a whole number like 42."),
+    ColumnType.DECIMAL: template(
+        "Write a number with all its digits after the point, like 1.50 for two digits."
+    ),
+    ColumnType.DATE: template("Write a date like 2026-03-01."),
+    ColumnType.TIMESTAMP: template("Write a time like 2026-03-01 08:00:00."),
+    ColumnType.BOOLEAN: template("Write true or false."),
 }

@@ -13,9 +13,21 @@ from rest_framework.response import Response
 
 from audit import export
 from audit.models import Entry
+from audit.refusals import Refused
 from audit.services import record_export
-from dataspace.api.doors import Door
+from audit.use_case import record_refusal
+from dataspace.api.doors import Door, ListDoor
+from parties.actors import Actor
 from parties.roles import OrganizationKind, Role
+
+
+class EntryFilters(serializers.Serializer[Any]):
+    """Exact values of an entry's fields; `obj` is `kind:uid`."""
+
+    act = serializers.CharField(required=False, max_length=40)
+    actor = serializers.CharField(required=False, max_length=40)
+    org = serializers.CharField(required=False, max_length=40)
+    obj = serializers.CharField(required=False, max_length=80)
 
 
 class EntryOut(serializers.Serializer[Any]):
@@ -27,17 +39,29 @@ class EntryOut(serializers.Serializer[Any]):
         return bytes(entry.body).decode()
 
 
-class Entries(Door):
-    @extend_schema(operation_id="audit_entries", responses=EntryOut(many=True))
+def check_can_audit(actor: Actor, what: str) -> None:
+    """Who tries to read the log and may not is on record there."""
+    try:
+        actor.require(Role.AUDITOR, OrganizationKind.AUDITOR)
+    except Refused as refused:
+        record_refusal(what, actor=actor, about=None, refused=refused)
+        raise
+
+
+class Entries(ListDoor):
+    @extend_schema(operation_id="audit_entries", parameters=[EntryFilters], responses=EntryOut(many=True))
     def get(self, request: Request) -> Response:
-        self.actor.require(Role.AUDITOR, OrganizationKind.AUDITOR)
-        return self.page(EntryOut, Entry.objects.order_by("-seq"))
+        """Sealed entries, newest first."""
+        check_can_audit(self.actor, "log.read")
+        filters = self.filters(EntryFilters)
+        return self.page(EntryOut, Entry.objects.filter(**filters).order_by("-seq"))
 
 
 class Export(Door):
-    @extend_schema(responses={200: OpenApiTypes.BINARY})
+    @extend_schema(operation_id="audit_export", responses={(200, "application/jsonl"): OpenApiTypes.STR})
     def get(self, request: Request) -> StreamingHttpResponse:
-        self.actor.require(Role.AUDITOR, OrganizationKind.AUDITOR)
+        """Every entry's hashed bytes, one a line, and the head: what `python -m audit.verifier` reads."""
+        check_can_audit(self.actor, "log.export")
         record_export(actor=self.actor)
         response = StreamingHttpResponse(export.lines(), content_type="application/jsonl")
         response["Content-Disposition"] = 'attachment; filename="audit-log.jsonl"'

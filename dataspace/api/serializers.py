@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers as s
 
+from audit.refusals import Refused
 from catalog.models import Dataset, Version
+from catalog.schema import Grade
 from catalog.selectors import versions_of
 from contracts.draft import offered_role
 from contracts.models import AccessRequest, Contract
 from contracts.policy.canonical import parse
-from contracts.states import Outcome, Purpose
+from contracts.states import ContractState, Outcome, Purpose, RequestState
 from sandbox.formats import from_ipc, rows
 from sandbox.models import Release, Run
+from sandbox.states import RunState
 
 
 class LoginIn(s.Serializer[Any]):
@@ -25,6 +29,19 @@ class LoginIn(s.Serializer[Any]):
 class LoginOut(s.Serializer[Any]):
     token = s.CharField()
     expires = s.DateTimeField()
+
+
+class DatasetFilters(s.Serializer[Any]):
+    """How the catalog is narrowed."""
+
+    q = s.CharField(required=False, max_length=200, help_text="Parts of words; each of them must occur.")
+    theme = s.CharField(required=False, max_length=40)
+    cadence = s.CharField(required=False, max_length=40)
+    provider = s.UUIDField(required=False)
+    grade = s.IntegerField(
+        required=False, min_value=min(Grade), max_value=max(Grade), help_text="The highest accepted."
+    )
+    synthetic = s.BooleanField(required=False)
 
 
 class ColumnOut(s.Serializer[Any]):
@@ -43,6 +60,7 @@ class ColumnOut(s.Serializer[Any]):
 
 class DatasetOut(s.ModelSerializer[Dataset]):
     provider = s.CharField(source="provider.name")
+    provider_uid = s.UUIDField(source="provider.uid")
     grade = s.IntegerField(allow_null=True)
     rows = s.SerializerMethodField()
 
@@ -55,6 +73,7 @@ class DatasetOut(s.ModelSerializer[Dataset]):
             "title_en",
             "description",
             "provider",
+            "provider_uid",
             "theme",
             "cadence",
             "synthetic",
@@ -80,22 +99,31 @@ class DatasetDetailOut(DatasetOut):
     class Meta(DatasetOut.Meta):
         fields = (*DatasetOut.Meta.fields, "columns", "versions")  # type: ignore[assignment]
 
+    @extend_schema_field(ColumnOut(many=True))
     def get_columns(self, dataset: Dataset) -> list[dict[str, Any]]:
         version = dataset.current
         return list(ColumnOut(version.schema.columns, many=True).data) if version else []
 
+    @extend_schema_field(VersionOut(many=True))
     def get_versions(self, dataset: Dataset) -> list[dict[str, Any]]:
         published = versions_of(self.context["actor"], dataset).exclude(published=None)
         return list(VersionOut(published, many=True).data)
 
 
 class WishIn(s.Serializer[Any]):
-    dataset = s.CharField(help_text="The dataset's name or uid.")
+    dataset = s.CharField(max_length=48, help_text="The dataset's name or uid.")
     columns = s.ListField(child=s.CharField(max_length=48), max_length=500)
 
 
+class RequestFilters(s.Serializer[Any]):
+    state = s.ChoiceField(required=False, choices=RequestState.choices)
+    waiting = s.BooleanField(
+        required=False, help_text="Only those that wait for your organization's decision."
+    )
+
+
 class RequestIn(s.Serializer[Any]):
-    datasets = WishIn(many=True)
+    datasets = s.ListField(child=WishIn(), min_length=1, max_length=50)
     purpose = s.ChoiceField(choices=Purpose.choices)
     scenario = s.CharField(max_length=2000)
     wanted = s.CharField(max_length=2000)
@@ -111,11 +139,16 @@ class DecisionOut(s.Serializer[Any]):
     decided = s.DateTimeField(allow_null=True)
 
 
+class ItemOut(s.Serializer[Any]):
+    dataset = s.CharField(source="dataset.name")
+    columns = s.ListField(child=s.CharField())
+
+
 class RequestOut(s.ModelSerializer[AccessRequest]):
     organization = s.CharField(source="organization.name")
-    datasets = s.SerializerMethodField()
+    datasets = ItemOut(many=True, source="items")
     decisions = DecisionOut(many=True)
-    contract = s.SerializerMethodField()
+    contract = s.UUIDField(source="contract.uid", default=None, allow_null=True)
 
     class Meta:
         model = AccessRequest
@@ -124,19 +157,19 @@ class RequestOut(s.ModelSerializer[AccessRequest]):
             "filed", "datasets", "decisions", "contract",
         )  # fmt: skip
 
-    def get_datasets(self, request: AccessRequest) -> list[dict[str, Any]]:
-        return [{"dataset": item.dataset.name, "columns": item.columns} for item in request.items.all()]
-
-    def get_contract(self, request: AccessRequest) -> str | None:
-        contract = Contract.objects.filter(request=request).only("uid").first()
-        return str(contract.uid) if contract else None
-
 
 class DecisionIn(s.Serializer[Any]):
     outcome = s.ChoiceField(choices=Outcome.choices)
     reason = s.CharField(max_length=2000)
     limits = s.DictField(
         child=s.IntegerField(), required=False, help_text="Stricter terms: k, dominance, max_runs, …"
+    )
+
+
+class ContractFilters(s.Serializer[Any]):
+    state = s.ChoiceField(required=False, choices=ContractState.choices)
+    waiting = s.BooleanField(
+        required=False, help_text="Only those that wait for your organization's signature."
     )
 
 
@@ -158,8 +191,12 @@ class ContractOut(s.ModelSerializer[Contract]):
             "runs_left", "halt_reason", "signatures",
         )  # fmt: skip
 
-    def get_runs_left(self, contract: Contract) -> int:
-        return contract.terms.max_runs - contract.runs_used
+    def get_runs_left(self, contract: Contract) -> int | None:
+        """Null where the stored document is not readable: nothing runs under such a contract."""
+        try:
+            return contract.terms.max_runs - contract.runs_used
+        except Refused:
+            return None
 
 
 class ContractDetailOut(ContractOut):
@@ -168,8 +205,11 @@ class ContractDetailOut(ContractOut):
     class Meta(ContractOut.Meta):
         fields = (*ContractOut.Meta.fields, "document")  # type: ignore[assignment]
 
-    def get_document(self, contract: Contract) -> dict[str, Any]:
-        document: dict[str, Any] = parse(bytes(contract.document))
+    def get_document(self, contract: Contract) -> dict[str, Any] | None:
+        try:
+            document: dict[str, Any] = parse(bytes(contract.document))
+        except Refused:  # as in get_runs_left
+            return None
         return document
 
 
@@ -194,8 +234,18 @@ class QuestionIn(s.Serializer[Any]):
         return attrs
 
 
+class ProblemOut(s.Serializer[Any]):
+    """What is wrong with a question: by which term, and where in the SQL (from 1; 0 where there is no place)."""
+
+    code = s.CharField()
+    reason = s.CharField()
+    line = s.IntegerField(required=False)
+    column = s.IntegerField(required=False)
+    term = s.CharField(required=False)
+
+
 class PreviewOut(s.Serializer[Any]):
-    problems = s.ListField(child=s.DictField())
+    problems = ProblemOut(many=True)
     rows = s.IntegerField()
     cells = s.IntegerField()
     runs_left = s.IntegerField()
@@ -205,10 +255,15 @@ class PreviewOut(s.Serializer[Any]):
         return preview.query.to_json() if preview.query else None
 
 
+class RunFilters(s.Serializer[Any]):
+    contract = s.UUIDField(required=False)
+    state = s.ChoiceField(required=False, choices=RunState.choices)
+
+
 class RunOut(s.ModelSerializer[Run]):
     title = s.CharField(source="computation.title")
     contract = s.UUIDField(source="contract.uid")
-    release = s.SerializerMethodField()
+    release = s.UUIDField(source="release.uid", default=None, allow_null=True)
     failure_text = s.CharField(source="get_failure_display")
 
     class Meta:
@@ -220,14 +275,11 @@ class RunOut(s.ModelSerializer[Run]):
             "state",
             "state_since",
             "queued",
+            "cancel_requested",
             "failure",
             "failure_text",
             "release",
         )
-
-    def get_release(self, run: Run) -> str | None:
-        release = getattr(run, "release", None)
-        return str(release.uid) if release else None
 
 
 class ReleaseOut(s.ModelSerializer[Release]):

@@ -6,6 +6,7 @@ and the templates; the compiled `.mo` files are made at every start that finds a
 
 from __future__ import annotations
 
+import ast
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,6 +35,11 @@ KEYWORDS = {
     "gettext_noop": None,
     **_WITH_LAZY,
     **{f"{name}_lazy": at for name, at in _WITH_LAZY.items()},
+}
+# Module → its functions whose words are for people; they count in a file that imports them, by its own names.
+IMPORTED = {
+    "django.utils.translation": KEYWORDS,
+    "audit.wording": {"say": None, "template": None},
 }
 
 
@@ -79,11 +85,23 @@ def extracted(source: Path) -> Catalog:
     found = Catalog(project="dataspace", fuzzy=False)
     for path, text in _sources(source):
         name = str(path.relative_to(source))
+        keywords = {**KEYWORDS, **_imported(text)} if path.suffix == ".py" else KEYWORDS
         for line, message, comments, context in extract(
-            "python", io.BytesIO(text.encode()), KEYWORDS, ("Translators:",), {"encoding": "utf-8"}
+            "python", io.BytesIO(text.encode()), keywords, ("Translators:",), {"encoding": "utf-8"}
         ):
             found.add(message, None, [(name, line)], auto_comments=comments, context=context)
     return found
+
+
+def _imported(code: str) -> dict[str, object]:
+    """What a file calls the marking functions it imports: `from django.utils.translation import gettext as _t`."""
+    return {
+        name.asname or name.name: IMPORTED[node.module][name.name]
+        for node in ast.walk(ast.parse(code))
+        if isinstance(node, ast.ImportFrom) and node.module in IMPORTED
+        for name in node.names
+        if name.name in IMPORTED[node.module]
+    }
 
 
 def _sources(source: Path) -> Iterator[tuple[Path, str]]:

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrOrPromise
 
 from audit.models import Entry
+from contracts.selectors import contracts_waiting_for, requests_waiting_for
 from parties.actors import Actor, actor_for
 from parties.roles import OrganizationKind, Role
 
@@ -65,8 +66,21 @@ class Page:
 NAV: list[Page] = [
     Page(_("Home"), "portal:home", everyone),
     Page(_("Catalog"), "portal:catalog", everyone, area="portal:dataset"),
-    Page(_("Requests"), "portal:requests", takes_part, area="portal:request"),
-    Page(_("Contracts"), "portal:contracts", takes_part, area="portal:contract"),
+    Page(_("Basket"), "portal:basket", computes),
+    Page(
+        _("Requests"),
+        "portal:requests",
+        takes_part,
+        count=lambda actor: requests_waiting_for(actor).count(),
+        area="portal:request",
+    ),
+    Page(
+        _("Contracts"),
+        "portal:contracts",
+        takes_part,
+        count=lambda actor: contracts_waiting_for(actor).count(),
+        area="portal:contract",
+    ),
     Page(_("Computations"), "portal:runs", computes, area="portal:run"),
     Page(_("Audit log"), "portal:audit", audits, area="portal:audit"),
     Page(_("Back office"), "admin:index", keeps),

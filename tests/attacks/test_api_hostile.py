@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 SQL = "SELECT district, SUM(kwh) AS kwh FROM electricity GROUP BY district"
 TEXTS = ("", " ", "\x00", "a\x00b", "\ud800", "‮", "'; DROP TABLE x; --", "%s%n", "{{ 7*7 }}", "x" * 100_000, "９" * 99, "𝟙")
 VALUES: tuple[Any, ...] = (None, True, -1, 0, 2**63, 10**400, 1.5, 1e400, [], [[]], {}, {"a": {"b": []}}, *TEXTS)
-FEW = (None, True, -1, 10**400, 1.5, [], {}, "", "\x00", "\ud800", "x" * 10_000)
+FEW = (None, -1, 1.5, [], {}, "\x00", "x" * 10_000)
 ASKED = {
     "datasets": [{"dataset": "electricity", "columns": ["kwh"]}],
     "purpose": "industry", "scenario": "园区", "wanted": "用电量", "term_days": 90, "max_runs": 10,

@@ -33,7 +33,9 @@ def city():
 
 @pytest.fixture
 def contract(city):
-    return factories.signed_contract(city.enterprise, [factories.published_dataset(city.power)], city.deciders)
+    return factories.signed_contract(
+        city.enterprise, [factories.published_dataset(city.power)], city.deciders
+    )
 
 
 @pytest.fixture
@@ -55,8 +57,16 @@ def listed(client, **query: object) -> list[Entry]:
 # --- Who --------------------------------------------------------------------------------------------------
 def test_auditors_and_the_bureaus_deciders_and_administrators_read_the_log(client, city):
     bureau = city.bureau.organization
-    may = [city.auditor, factories.account("a", bureau, Role.APPROVER), factories.account("b", bureau, Role.ADMINISTRATOR)]
-    may_not = [city.enterprise, city.power, factories.account("c", bureau, Role.MEMBER, Role.SIGNATORY, Role.REVIEWER)]
+    may = [
+        city.auditor,
+        factories.account("a", bureau, Role.APPROVER),
+        factories.account("b", bureau, Role.ADMINISTRATOR),
+    ]
+    may_not = [
+        city.enterprise,
+        city.power,
+        factories.account("c", bureau, Role.MEMBER, Role.SIGNATORY, Role.REVIEWER),
+    ]
     for reader, status in [*((r, 200) for r in may), *((r, 403) for r in may_not)]:
         client.force_login(reader)
         for url in ("/audit/", "/audit/1/", "/audit/copy/"):
@@ -233,6 +243,14 @@ def test_a_falsified_copy_is_found_and_the_log_stays_as_it_is(client, forgery):
     assert list(export.lines()) == before
 
 
-@pytest.mark.parametrize("asked", [{"seq": 10**6, "forgery": "change"}, {"seq": -1, "forgery": "change"}, {"seq": 1, "forgery": "burn"}, {}])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"seq": 10**6, "forgery": "change"},
+        {"seq": -1, "forgery": "change"},
+        {"seq": 1, "forgery": "burn"},
+        {},
+    ],
+)
 def test_a_forgery_that_cannot_be_done_is_not_tried(client, asked):
     assert client.post("/audit/copy/", asked).context.get("report") is None

@@ -53,7 +53,9 @@ def text_of(response) -> str:
 
 
 # --- Who ------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(("who", "status"), [("rival", 404), ("power", 403), ("bureau", 403), ("auditor", 403)])
+@pytest.mark.parametrize(
+    ("who", "status"), [("rival", 404), ("power", 403), ("bureau", 403), ("auditor", 403)]
+)
 def test_only_the_enterprise_of_the_contract_asks(client, city, contract, who, status):
     client.force_login(getattr(city, who))
     for step in ("check", "run"):
@@ -130,7 +132,9 @@ def test_what_was_typed_is_shown_as_text_and_nothing_else(client, contract):
 
 # --- Running --------------------------------------------------------------------------------------------------
 def test_a_run_is_submitted_once_and_the_browser_sent_to_its_page(client, contract):
-    response = client.post(page(contract), {"way": "sql", "sql": SQL, "title": " by district ", "step": "run"})
+    response = client.post(
+        page(contract), {"way": "sql", "sql": SQL, "title": " by district ", "step": "run"}
+    )
     run = Run.objects.get()
     assert response.status_code == 302
     assert response["Location"] == reverse("portal:run", args=[run.uid])
@@ -139,7 +143,9 @@ def test_a_run_is_submitted_once_and_the_browser_sent_to_its_page(client, contra
 
 
 def test_a_refused_question_stays_on_the_page_and_on_record(client, contract):
-    response = client.post(page(contract), {"way": "sql", "sql": "SELECT * FROM electricity", "title": "t", "step": "run"})
+    response = client.post(
+        page(contract), {"way": "sql", "sql": "SELECT * FROM electricity", "title": "t", "step": "run"}
+    )
     assert response.status_code == 422
     assert response.context["asked"].sql == "SELECT * FROM electricity"
     assert response.context["asked"].title == "t"
@@ -186,7 +192,12 @@ def test_a_column_of_another_dataset_brings_it_in_by_the_allowed_join(client, co
     join = "electricity.credit_code=water.credit_code"
     client.post(
         page(contract),
-        {**CHOSEN, "measure": ["sum:electricity.kwh", "sum:water.cubic_metres"], "join": [join], "step": "run"},
+        {
+            **CHOSEN,
+            "measure": ["sum:electricity.kwh", "sum:water.cubic_metres"],
+            "join": [join],
+            "step": "run",
+        },
     )
     query = Run.objects.get().computation.query
     assert query["sources"] == ["electricity", "water"]
@@ -205,7 +216,10 @@ def test_a_column_of_another_dataset_brings_it_in_by_the_allowed_join(client, co
         {"only:electricity.month": ["2025-02' OR 1=1"]},
         {"only:electricity.credit_code": ["91370100000000000"]},
         {"measure": ["sum:electricity.kwh", "sum:water.cubic_metres"], "join": []},
-        {"measure": ["sum:electricity.kwh", "sum:water.cubic_metres"], "join": ["electricity.kwh=water.cubic_metres"]},
+        {
+            "measure": ["sum:electricity.kwh", "sum:water.cubic_metres"],
+            "join": ["electricity.kwh=water.cubic_metres"],
+        },
     ],
 )
 def test_ticks_that_the_contract_does_not_hold_are_refused(client, contract, change):

@@ -38,7 +38,9 @@ def city():
 
 @pytest.fixture
 def contract(city):
-    return factories.signed_contract(city.enterprise, [factories.published_dataset(city.power)], city.deciders)
+    return factories.signed_contract(
+        city.enterprise, [factories.published_dataset(city.power)], city.deciders
+    )
 
 
 @pytest.fixture
@@ -68,7 +70,9 @@ def evidence(release: Release) -> str:
 
 def downloads_on_record() -> list[str]:
     seal_all()
-    return [e.fields["x"]["format"] for e in Entry.objects.filter(act=Event.RELEASE_DOWNLOADED).order_by("seq")]
+    return [
+        e.fields["x"]["format"] for e in Entry.objects.filter(act=Event.RELEASE_DOWNLOADED).order_by("seq")
+    ]
 
 
 # --- Downloads --------------------------------------------------------------------------------------------
@@ -93,7 +97,10 @@ def test_the_receipts_digest_on_the_page_is_that_of_the_file_and_of_the_log(clie
     digest = hashlib.sha256(client.get(file(release, "receipt")).content).hexdigest()
     assert page.receipt_digest == f"sha256:{digest}"
     assert page.entry.fields["x"]["receipt"] == page.receipt_digest
-    assert f"sha256sum {page.receipt_file}" in client.get(reverse("portal:run", args=[release.run.uid])).content.decode()
+    assert (
+        f"sha256sum {page.receipt_file}"
+        in client.get(reverse("portal:run", args=[release.run.uid])).content.decode()
+    )
 
 
 def test_nobody_else_downloads(client, city, release, reviewer):
@@ -127,7 +134,12 @@ def test_a_reviewer_sees_contributors_and_reasons_per_cell(client, release, revi
     assert evidence(release).encode() in client.get(reverse("portal:run", args=[release.run.uid])).content
     shown = client.get(evidence(release)).context["page"]
     rows = shown.table.rows
-    assert [str(c.label) for c in shown.table.columns][:4] == ["district", "Measure", "Contributors", "Records"]
+    assert [str(c.label) for c in shown.table.columns][:4] == [
+        "district",
+        "Measure",
+        "Contributors",
+        "Records",
+    ]
     assert rows[0][:4] == ["历下区", "n", 20, 40]
     assert shown.counts == {"published": 6, "withheld": 0, "empty": 0}
     assert not list(client.get(f"{evidence(release)}?outcome=withheld").context["page"].page)
@@ -141,7 +153,16 @@ def test_an_operators_reviewer_sees_it_too(client, release):
 
 def test_evidence_is_for_reviewers_alone(client, city, release):
     approver = factories.account("approver", city.bureau.organization, Role.APPROVER)
-    for who, status in ((city.enterprise, 403), (city.rival, 404), (city.power, 404), (city.auditor, 404), (approver, 404)):
+    for who, status in (
+        (city.enterprise, 403),
+        (city.rival, 404),
+        (city.power, 404),
+        (city.auditor, 404),
+        (approver, 404),
+    ):
         client.force_login(who)
         assert client.get(evidence(release)).status_code == status
-        assert evidence(release).encode() not in client.get(reverse("portal:run", args=[release.run.uid])).content
+        assert (
+            evidence(release).encode()
+            not in client.get(reverse("portal:run", args=[release.run.uid])).content
+        )

@@ -36,7 +36,9 @@ def city():
 
 @pytest.fixture
 def contract(city):
-    return factories.signed_contract(city.enterprise, [factories.published_dataset(city.power)], city.deciders)
+    return factories.signed_contract(
+        city.enterprise, [factories.published_dataset(city.power)], city.deciders
+    )
 
 
 @pytest.fixture
@@ -57,7 +59,14 @@ def text_of(response) -> str:
 # --- The list ---------------------------------------------------------------------------------------------
 def test_each_sees_the_runs_that_concern_them(client, city, contract):
     run = submitted(city.enterprise, contract)
-    sees = {"enterprise": True, "power": True, "bureau": True, "auditor": True, "water": False, "rival": False}
+    sees = {
+        "enterprise": True,
+        "power": True,
+        "bureau": True,
+        "auditor": True,
+        "water": False,
+        "rival": False,
+    }
     for who, seen in sees.items():
         client.force_login(getattr(city, who))
         assert list(client.get("/runs/").context["page"]) == ([run] if seen else []), who
@@ -66,7 +75,9 @@ def test_each_sees_the_runs_that_concern_them(client, city, contract):
 
 
 def test_the_list_narrows_by_contract_and_state(client, city, contract):
-    other = factories.signed_contract(city.enterprise, [contract.request.items.first().dataset], city.deciders)
+    other = factories.signed_contract(
+        city.enterprise, [contract.request.items.first().dataset], city.deciders
+    )
     waiting, elsewhere = submitted(city.enterprise, contract), submitted(city.enterprise, other)
     stopped = cancel(actor=factories.actor(city.enterprise), run=submitted(city.enterprise, contract))
 
@@ -86,7 +97,9 @@ def test_an_empty_list_says_how_to_begin(client):
     assert "No computation fits these filters" in text_of(client.get("/runs/?state=failed"))
 
 
-def test_the_list_asks_the_database_a_fixed_number_of_times(client, city, contract, django_assert_max_num_queries):
+def test_the_list_asks_the_database_a_fixed_number_of_times(
+    client, city, contract, django_assert_max_num_queries
+):
     for _ in range(6):
         submitted(city.enterprise, contract)
     client.get("/runs/")
@@ -101,7 +114,9 @@ def test_the_newest_runs_of_a_contract_are_for_those_who_see_them(city, contract
 
 
 # --- Live -------------------------------------------------------------------------------------------------
-def test_the_page_polls_while_the_run_moves_and_shows_itself_anew_when_it_is_over(client, city, contract, worker):
+def test_the_page_polls_while_the_run_moves_and_shows_itself_anew_when_it_is_over(
+    client, city, contract, worker
+):
     run = submitted(city.enterprise, contract)
     assert f'hx-get="{at(run, "run_status")}"'.encode() in client.get(at(run)).content
     assert "Waiting for a free sandbox" in text_of(client.get(at(run, "run_status")))
@@ -121,7 +136,9 @@ def test_a_step_says_who_holds_it_and_since_when(client, city, contract):
     assert steps[1].since == run.state_since
 
 
-@pytest.mark.parametrize("failure", [f for f in Failure if f not in (Failure.REQUESTED, Failure.CONTRACT_HALTED)])
+@pytest.mark.parametrize(
+    "failure", [f for f in Failure if f not in (Failure.REQUESTED, Failure.CONTRACT_HALTED)]
+)
 def test_a_failure_is_told_in_its_own_words_and_no_others(client, city, contract, failure):
     from sandbox.services.execute import end
 
@@ -195,7 +212,9 @@ def test_withheld_and_empty_look_the_same(client, city, worker):
     contract = factories.signed_contract(
         city.enterprise, [factories.published_dataset(city.power, rows=few)], city.deciders
     )
-    text = "SELECT district, month, COUNT(DISTINCT credit_code) AS n FROM electricity GROUP BY district, month"
+    text = (
+        "SELECT district, month, COUNT(DISTINCT credit_code) AS n FROM electricity GROUP BY district, month"
+    )
     shown = client.get(at(released(worker, city.enterprise, contract, text)))
     hidden = [row for row in shown.context["table"].rows if row[2] is None]
     assert {row[0] for row in hidden} >= {"槐荫区"}
@@ -208,7 +227,12 @@ def test_withheld_and_empty_look_the_same(client, city, worker):
 def test_those_without_a_right_to_the_result_see_that_it_ran_and_nothing_of_what_came_out(
     client, city, contract, worker, who
 ):
-    run = released(worker, city.enterprise, contract, "SELECT district, COUNT(*) AS records FROM electricity -- our secret plan\nGROUP BY 1")
+    run = released(
+        worker,
+        city.enterprise,
+        contract,
+        "SELECT district, COUNT(*) AS records FROM electricity -- our secret plan\nGROUP BY 1",
+    )
     reader = (
         factories.account("approver", city.bureau.organization, Role.APPROVER, Role.MEMBER)
         if who == "bureau_approver"

@@ -20,6 +20,22 @@ def words(count: int) -> str:
     # Translators: shown above the list
     return _("Nothing waits for you") + ngettext("%(n)s run", "%(n)s runs", count) % {"n": count}
 """
+PURE = """
+from audit.wording import say, template
+from django.utils.translation import gettext as _t
+
+REASONS = {"sheet": template("No such sheet."), "age": template(
+    "Older than "
+    "%(most)d days."
+)}
+
+def refuse(code: str, tell) -> None:
+    raise ValueError(say(REASONS[code], most=len("x y z")), say("Ask %(who)s.", who=_t("us")), tell("no word"))
+"""
+PRINTS = """
+def seed(say) -> None:
+    say("printed, not said")
+"""
 PAGE = """{% load i18n %}
   <h1 title="{% translate 'Open the catalog' %}">it's {{ name|default:_("nobody") }}</h1>
       {% blocktranslate trimmed count n=runs|length %}
@@ -54,6 +70,14 @@ def test_words_in_code_and_templates_are_found_in_order(project: Path) -> None:
         (("One run of 100%% is left.", "%(n)s runs are left."), None),
         ("Sign", "verb"),
     ]
+
+
+def test_words_of_pure_code_are_found_where_its_functions_are_imported(tmp_path: Path) -> None:
+    (tmp_path / "sandbox").mkdir()
+    (tmp_path / "sandbox" / "guard.py").write_text(PURE)
+    (tmp_path / "sandbox" / "seed.py").write_text(PRINTS)
+    found = [message.id for message in translations.extracted(tmp_path) if message.id]
+    assert found == ["No such sheet.", "Older than %(most)d days.", "Ask %(who)s.", "us"]
 
 
 def test_a_translation_stays_and_a_word_that_went_is_kept_as_removed(project: Path, tmp_path: Path) -> None:

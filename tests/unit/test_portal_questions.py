@@ -71,7 +71,9 @@ def test_what_is_ticked_for_a_question_asks_it_again() -> None:
         again = check_query(question.query or {}, TERMS)
         assert replace(again, dimensions=(), measures=()) == replace(asked, dimensions=(), measures=())
         assert [d.column for d in again.dimensions] == [d.column for d in asked.dimensions]
-        assert [(m.aggregate, m.column) for m in again.measures] == [(m.aggregate, m.column) for m in asked.measures]
+        assert [(m.aggregate, m.column) for m in again.measures] == [
+            (m.aggregate, m.column) for m in asked.measures
+        ]
 
 
 def test_ticks_come_back_from_the_form_as_they_were_sent() -> None:
@@ -81,7 +83,9 @@ def test_ticks_come_back_from_the_form_as_they_were_sent() -> None:
     sent = QueryDict(mutable=True)
     builder = Builder.of(TERMS, NAMES, chosen)
     ticks = [t for b in builder.blocks for row in b.dimensions for t in (row.group, *row.values)]
-    ticks += [t for b in builder.blocks for row in b.measures for t in row.ticks if t] + [b.use for b in builder.blocks]
+    ticks += [t for b in builder.blocks for row in b.measures for t in row.ticks if t] + [
+        b.use for b in builder.blocks
+    ]
     for tick in (*ticks, *builder.counts):
         if tick.ticked:
             sent.appendlist(tick.name, tick.value)

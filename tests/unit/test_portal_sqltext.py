@@ -48,7 +48,10 @@ def test_words_of_sql_may_be_labels_and_names(word: str) -> None:
     assert isinstance(named, ColumnTerm)
     loans = replace(TERMS.datasets[0], columns=(TERMS.datasets[0].columns[0], named))
     terms = replace(TERMS, datasets=(loans,), joins=())
-    data = question(dimensions=[{"column": ["loans", word], "label": word}], filters=[{"column": ["loans", word], "values": ["历下"]}])
+    data = question(
+        dimensions=[{"column": ["loans", word], "label": word}],
+        filters=[{"column": ["loans", word], "values": ["历下"]}],
+    )
     query = check_query(data, terms)
     assert check_sql(sql_of(query, terms), terms) == query
 

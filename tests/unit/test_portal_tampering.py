@@ -17,7 +17,16 @@ def log() -> list[bytes]:
     prev, lines = chain.GENESIS, []
     for seq in range(ENTRIES):
         body = chain.body(
-            {"act": "account.login", "actor": f"a{seq}", "id": str(seq), "obj": "-", "org": "", "out": "ok", "t": seq, "v": 1}
+            {
+                "act": "account.login",
+                "actor": f"a{seq}",
+                "id": str(seq),
+                "obj": "-",
+                "org": "",
+                "out": "ok",
+                "t": seq,
+                "v": 1,
+            }
         )
         entry = chain.seal(prev, seq, body)
         prev = chain.leaf(entry)
@@ -43,7 +52,9 @@ def test_every_forgery_is_found_with_a_head_noted_before(forgery: Forgery, seq: 
 
 @pytest.mark.parametrize("forgery", [Forgery.CHANGE, Forgery.REMOVE, Forgery.REPEAT, Forgery.SWAP])
 @pytest.mark.parametrize("seq", range(ENTRIES))
-def test_careless_forgeries_are_found_from_the_file_alone_and_at_their_place(forgery: Forgery, seq: int) -> None:
+def test_careless_forgeries_are_found_from_the_file_alone_and_at_their_place(
+    forgery: Forgery, seq: int
+) -> None:
     found = verify(Forged(forgery, seq).lines(log())).finding
     assert found is not None
     assert abs(found.seq - seq) <= 1
