@@ -6,9 +6,10 @@ The bytes are those that were hashed. The verifier (audit/verifier) reads nothin
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 from django.db import transaction
 
@@ -37,9 +38,12 @@ def lines() -> Iterator[bytes]:
     count, leaf = 0, ""
     with transaction.atomic():
         rows = Entry.objects.order_by("seq").values_list("body", "leaf").iterator(chunk_size=2000)
-        for body, leaf_bytes in rows:
-            count, leaf = count + 1, bytes(leaf_bytes).hex()
-            yield bytes(body) + b"\n"
+        with closing(
+            cast("Generator[tuple[bytes, bytes]]", rows)
+        ):  # a copy abandoned half-way must not hold the transaction's cursor
+            for body, leaf_bytes in rows:
+                count, leaf = count + 1, bytes(leaf_bytes).hex()
+                yield bytes(body) + b"\n"
     yield json.dumps({"head": asdict(Head(count, leaf))}, separators=(",", ":")).encode() + b"\n"
 
 

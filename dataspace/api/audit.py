@@ -18,7 +18,7 @@ from audit.services import record_export
 from audit.use_case import record_refusal
 from dataspace.api.doors import Door, ListDoor
 from parties.actors import Actor
-from parties.roles import OrganizationKind, Role
+from parties.permissions import check_can_read_log
 
 
 class EntryFilters(serializers.Serializer[Any]):
@@ -42,7 +42,7 @@ class EntryOut(serializers.Serializer[Any]):
 def check_can_audit(actor: Actor, what: str) -> None:
     """Who tries to read the log and may not is on record there."""
     try:
-        actor.require(Role.AUDITOR, OrganizationKind.AUDITOR)
+        check_can_read_log(actor)
     except Refused as refused:
         record_refusal(what, actor=actor, about=None, refused=refused)
         raise

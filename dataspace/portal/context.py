@@ -20,7 +20,8 @@ from django_stubs_ext import StrOrPromise
 from audit.models import Entry
 from contracts.selectors import contracts_waiting_for, requests_waiting_for
 from parties.actors import Actor, actor_for
-from parties.roles import OrganizationKind, Role
+from parties.permissions import can_read_log
+from parties.roles import OrganizationKind
 
 Rule = Callable[[Actor], bool]
 Count = Callable[[Actor], int]
@@ -34,17 +35,17 @@ def logged_in(actor: Actor) -> bool:
     return actor.user is not None
 
 
+def has_organization(actor: Actor) -> bool:
+    return actor.organization is not None
+
+
 def takes_part(actor: Actor) -> bool:
     """Requests and contracts concern every organization but the auditors."""
     return actor.organization is not None and actor.kind != OrganizationKind.AUDITOR
 
 
-def computes(actor: Actor) -> bool:
+def asks(actor: Actor) -> bool:
     return actor.kind == OrganizationKind.ENTERPRISE
-
-
-def audits(actor: Actor) -> bool:
-    return actor.holds(Role.AUDITOR)
 
 
 def keeps(actor: Actor) -> bool:
@@ -66,7 +67,7 @@ class Page:
 NAV: list[Page] = [
     Page(_("Home"), "portal:home", everyone),
     Page(_("Catalog"), "portal:catalog", everyone, area="portal:dataset"),
-    Page(_("Basket"), "portal:basket", computes),
+    Page(_("Basket"), "portal:basket", asks),
     Page(
         _("Requests"),
         "portal:requests",
@@ -81,8 +82,8 @@ NAV: list[Page] = [
         count=lambda actor: contracts_waiting_for(actor).count(),
         area="portal:contract",
     ),
-    Page(_("Computations"), "portal:runs", computes, area="portal:run"),
-    Page(_("Audit log"), "portal:audit", audits, area="portal:audit"),
+    Page(_("Computations"), "portal:runs", has_organization, area="portal:run"),
+    Page(_("Audit log"), "portal:audit", can_read_log, area="portal:audit"),
     Page(_("Back office"), "admin:index", keeps),
 ]
 
@@ -132,7 +133,7 @@ class Portal:
 
     @cached_property
     def audit_url(self) -> str:
-        return address_of("portal:audit") if audits(self.actor) else ""
+        return address_of("portal:audit") if can_read_log(self.actor) else ""
 
     @cached_property
     def home_url(self) -> str:

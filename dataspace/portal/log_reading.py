@@ -15,13 +15,10 @@ from django.utils.translation import gettext_lazy
 from django_stubs_ext import StrOrPromise
 
 from audit.models import Entry, OutboxRow
-from audit.refusals import Refused
 from catalog.models import Dataset, Version
 from dataspace.portal.doors import address
 from dataspace.portal.words import name_of, title_of
-from parties.actors import Actor
 from parties.models import Organization, User
-from parties.roles import OrganizationKind, Role
 from sandbox.models import Release
 
 PAGE = 50
@@ -30,16 +27,6 @@ _SYSTEM: dict[str, StrOrPromise] = {
     "system:sealer": gettext_lazy("the system: sealer"),
     "anonymous": gettext_lazy("a visitor"),
 }
-
-
-def check_can_read_log(actor: Actor) -> None:
-    """Auditors, and of the bureau those who decide and those who administer."""
-    overseers = (Role.APPROVER, Role.ADMINISTRATOR)
-    if actor.holds(Role.AUDITOR) or any(actor.holds(role, OrganizationKind.BUREAU) for role in overseers):
-        return
-    raise Refused(
-        "role.missing", _("Only auditors and the bureau's deciders and administrators read the log.")
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,17 +21,20 @@ def actor(kind: OrganizationKind, *roles: Role) -> Actor:
         (NOBODY, {context.everyone}),
         (
             actor(OrganizationKind.ENTERPRISE, Role.MEMBER),
-            {context.everyone, context.logged_in, context.takes_part, context.computes},
+            {context.everyone, context.logged_in, context.takes_part, context.has_organization, context.asks},
         ),
         (
             actor(OrganizationKind.PROVIDER, Role.APPROVER),
-            {context.everyone, context.logged_in, context.takes_part},
+            {context.everyone, context.logged_in, context.takes_part, context.has_organization},
         ),
         (
             actor(OrganizationKind.AUDITOR, Role.AUDITOR),
-            {context.everyone, context.logged_in, context.audits},
+            {context.everyone, context.logged_in, context.has_organization, context.can_read_log},
         ),
-        (actor(OrganizationKind.AUDITOR, Role.MEMBER), {context.everyone, context.logged_in}),
+        (
+            actor(OrganizationKind.AUDITOR, Role.MEMBER),
+            {context.everyone, context.logged_in, context.has_organization},
+        ),
     ],
 )
 def test_each_reader_sees_the_pages_that_concern_them(reader: Actor, rules: set[context.Rule]) -> None:
@@ -39,8 +42,9 @@ def test_each_reader_sees_the_pages_that_concern_them(reader: Actor, rules: set[
         context.everyone,
         context.logged_in,
         context.takes_part,
-        context.computes,
-        context.audits,
+        context.asks,
+        context.has_organization,
+        context.can_read_log,
         context.keeps,
     }
     assert {rule for rule in every if rule(reader)} == rules

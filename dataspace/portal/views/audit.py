@@ -25,7 +25,6 @@ from dataspace.portal.log_reading import (
     Names,
     Thing,
     backlog,
-    check_can_read_log,
     page_of,
     payload,
     shell_check,
@@ -33,6 +32,7 @@ from dataspace.portal.log_reading import (
 from dataspace.portal.parts import Crumb, Fact
 from dataspace.portal.tampering import Forged, Forgery
 from dataspace.portal.words import reads_english
+from parties.permissions import check_can_read_log
 
 IN_REQUEST = 200_000  # entries that are read through while the reader waits; more are verified from an export
 
