@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -38,6 +39,7 @@ FORMATS = {
     "csv": Format("csv", "text/csv; charset=utf-8"),
     "xlsx": Format("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
     "parquet": Format("parquet", "application/vnd.apache.parquet"),
+    "json": Format("json", "application/json"),
 }
 
 
@@ -67,7 +69,7 @@ def render(name: str, table: pa.Table, dimensions: int, provenance: Provenance) 
     """`name` is a key of FORMATS; the first `dimensions` columns are dimensions."""
     if name == "parquet":
         return _parquet(table, provenance)
-    writer = {"csv": _csv, "xlsx": _xlsx}[name]
+    writer = {"csv": _csv, "xlsx": _xlsx, "json": _json}[name]
     return writer(table.column_names, rows(table, dimensions), provenance)
 
 
@@ -115,6 +117,12 @@ def _xlsx(names: list[str], body: list[list[Any]], provenance: Provenance) -> by
         about.write_string(i, 1, text[:32_000], wrap)  # a cell holds at most 32,767 characters
     book.close()
     return out.getvalue()
+
+
+def _json(names: list[str], body: list[list[Any]], provenance: Provenance) -> bytes:
+    """Values that are not shown are null; exact decimals are text."""
+    document = {"columns": names, "rows": body, "provenance": dict(provenance)}
+    return json.dumps(document, ensure_ascii=False, default=str).encode()
 
 
 def _parquet(table: pa.Table, provenance: Provenance) -> bytes:

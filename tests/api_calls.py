@@ -42,7 +42,9 @@ class Caller:
         return described(self.client.get(f"/api/{path}", params))
 
     def post(self, path: str, body: Any = None, **more: Any) -> Any:
-        return described(self.client.post(f"/api/{path}", body if body is not None else {}, "application/json", **more))
+        return described(
+            self.client.post(f"/api/{path}", body if body is not None else {}, "application/json", **more)
+        )
 
     def delete(self, path: str) -> Any:
         return described(self.client.delete(f"/api/{path}"))
@@ -75,4 +77,6 @@ def assert_problem(response: Any) -> None:
 
 
 def _validate(value: Any, schema: dict[str, Any]) -> None:
-    jsonschema.validate(value, {**schema, "components": document()["components"]}, format_checker=jsonschema.FormatChecker())
+    jsonschema.validate(
+        value, {**schema, "components": document()["components"]}, format_checker=jsonschema.FormatChecker()
+    )

@@ -24,15 +24,15 @@ class _Said(NamedTuple):
 _WORDS: Final[dict[str, _Said]] = {
     "provider": _Said("数据提供方", "Provider"),
     "consumer": _Said("数据使用方", "User of the data"),
-    "purpose": _Said("使用目的", "Purpose"),
-    "scenario": _Said("应用场景", "Scenario"),
-    "term": _Said("合同期限", "Term"),
+    "purpose": _Said("用途", "Purpose"),
+    "scenario": _Said("场景", "Scenario"),
+    "term": _Said("合约期限", "Term"),
     "term_text": _Said("自 {start} 起，至 {end} 止（北京时间）。", "From {start} to {end} (Beijing time)."),
     "quota": _Said("计算次数", "Computations"),
-    "quota_text": _Said("合同期内最多运行 {runs} 次计算。", "At most {runs} computations during the term."),
+    "quota_text": _Said("合约期内最多运行 {runs} 次计算。", "At most {runs} computations during the term."),
     "retention": _Said("结果保存", "Keeping of results"),
     "retention_text": _Said(
-        "每份结果自发布起 {days} 天内可以下载，之后删除；合同终止后不可下载。",
+        "每份结果自发布起 {days} 天内可以下载，之后删除；合约终止后不可下载。",
         "Each result can be downloaded for {days} days after its release and is then deleted; "
         "nothing can be downloaded after the contract has ended.",
     ),

@@ -62,6 +62,8 @@ def file_request(
     assert actor.user is not None
     if not wishes or any(not wish.columns for wish in wishes):
         raise Refused("request.empty", _("Choose at least one dataset, and at least one column of each."))
+    if len({wish.dataset.pk for wish in wishes}) < len(wishes):
+        raise Refused("request.columns", _("Name each dataset once, with all its columns."))
     for wish in wishes:
         if wish.dataset.state != DatasetState.LISTED:
             raise Refused(

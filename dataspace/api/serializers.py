@@ -67,20 +67,9 @@ class DatasetOut(s.ModelSerializer[Dataset]):
     class Meta:
         model = Dataset
         fields = (
-            "uid",
-            "name",
-            "title",
-            "title_en",
-            "description",
-            "provider",
-            "provider_uid",
-            "theme",
-            "cadence",
-            "synthetic",
-            "state",
-            "grade",
-            "rows",
-        )
+            "uid", "name", "title", "title_en", "description", "provider", "provider_uid", "theme", "cadence",
+            "synthetic", "state", "grade", "rows",
+        )  # fmt: skip
 
     def get_rows(self, dataset: Dataset) -> int | None:
         return dataset.current.rows if dataset.current else None
@@ -269,17 +258,9 @@ class RunOut(s.ModelSerializer[Run]):
     class Meta:
         model = Run
         fields = (
-            "uid",
-            "title",
-            "contract",
-            "state",
-            "state_since",
-            "queued",
-            "cancel_requested",
-            "failure",
-            "failure_text",
-            "release",
-        )
+            "uid", "title", "contract", "state", "state_since", "queued", "cancel_requested", "failure",
+            "failure_text", "release",
+        )  # fmt: skip
 
 
 class ReleaseOut(s.ModelSerializer[Release]):

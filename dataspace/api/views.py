@@ -200,7 +200,7 @@ class ReleaseDetail(Door):
     def get(self, request: Request, uid: UUID) -> Response:
         """The table and its receipt as JSON. It counts as a download and is recorded as one."""
         release = sandbox.get_release(self.actor, uid)
-        download(actor=self.actor, release=release, format_name="receipt")
+        download(actor=self.actor, release=release, format_name="json")
         return self.one(shapes.ReleaseOut, release)
 
 

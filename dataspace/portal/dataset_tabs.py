@@ -164,6 +164,8 @@ def _sample_cell(column: Column, value: Any) -> Cell:
         return Cell(BLANK)
     if column.kind is ColumnKind.PRIVACY_UNIT:
         return Cell(f"{value:016x}"[:8] + "…", kind="mono")
+    if offered_role(column) is not ColumnRole.MEASURE and isinstance(value, int):
+        return Cell(str(value))  # a year or a code is no figure: 2025, not 2,025
     return Cell(value)
 
 

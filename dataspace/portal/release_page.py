@@ -7,24 +7,20 @@ from functools import cached_property
 from typing import Any
 
 from django.core.paginator import Page, Paginator
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from audit.events import Event
 from audit.models import Entry
-from audit.refusals import Refused
-from contracts.decisions import Action as Act
-from contracts.decisions import Facts, decide
-from contracts.permissions import check_can_compute
 from contracts.policy.canonical import digest
 from dataspace.portal.charts import ChartColumn, chart_for, table_for
-from dataspace.portal.doors import address
+from dataspace.portal.doors import address, reason_against
 from dataspace.portal.parts import Cell, Col, Download, Fact, Table
 from dataspace.portal.rules import outcome_words, reason_words, rule_words
 from parties.actors import Actor
 from parties.roles import OrganizationKind, Role
 from sandbox.formats import from_ipc
 from sandbox.models import Release
+from sandbox.services.download import check_can_open
 
 ROWS = 50  # of a table on one page
 EVIDENCE_ROWS = 100
@@ -145,14 +141,7 @@ class ReleasePage:
 
     @cached_property
     def _why_no_download(self) -> str:
-        contract = self.release.run.contract
-        facts = Facts(action=Act.DOWNLOAD, now=timezone.now(), released_at=self.release.released)
-        try:
-            check_can_compute(self._actor, contract)
-            decide(contract, facts)
-        except Refused as refused:
-            return refused.reason
-        return ""
+        return str(reason_against(check_can_open, self._actor, self.release))
 
     @property
     def evidence_url(self) -> str:

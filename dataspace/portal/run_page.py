@@ -11,15 +11,16 @@ from django_stubs_ext import StrOrPromise
 from contracts.models import Contract
 from contracts.names import names_in
 from contracts.permissions import allowed, check_can_compute
-from dataspace.portal.doors import address
+from dataspace.portal.doors import address, reason_against
 from dataspace.portal.parts import Action, Crumb, Fact, Step, StepState
 from dataspace.portal.questions import in_words
 from dataspace.portal.release_page import ReleasePage
 from dataspace.portal.words import name_of
 from parties.actors import Actor
 from sandbox.guard import AggregateQuery
-from sandbox.models import Run
+from sandbox.models import Release, Run
 from sandbox.selectors import visible_releases, visible_runs
+from sandbox.services.download import check_can_open
 from sandbox.states import Failure, RunState
 
 LATEST = 5
@@ -52,13 +53,24 @@ class RunPage:
     @cached_property
     def release(self) -> ReleasePage | None:
         """None while there is none, and for those who may know that it ran but not what came out."""
-        row = visible_releases(self._actor).filter(run=self.run).first()
-        return ReleasePage(self._actor, row) if row else None
+        row = self._row
+        return ReleasePage(self._actor, row) if row and not self.closed else None
+
+    @cached_property
+    def _row(self) -> Release | None:
+        return visible_releases(self._actor).filter(run=self.run).first()
+
+    @cached_property
+    def closed(self) -> str:
+        """Why the enterprise may no longer see its own result: the contract decides on every look (P8)."""
+        if self._row is None or not self.is_ours:
+            return ""
+        return str(reason_against(check_can_open, self._actor, self._row))
 
     @property
     def hidden(self) -> bool:
         """Released, but not to this reader."""
-        return self.run.state == RunState.RELEASED and self.release is None
+        return self.run.state == RunState.RELEASED and self._row is None
 
     @cached_property
     def actions(self) -> list[Action]:

@@ -106,10 +106,10 @@ def bytes_iec(size: int | None) -> str:
 
 @register.filter
 def moment(value: datetime | None) -> SafeString | str:
-    """Date and time to the minute, in the reader's time zone."""
+    """Date and time to the minute, in the reader's time zone; a moment without a zone stays as it is."""
     if value is None:
         return ""
-    local = timezone.localtime(value)
+    local = timezone.localtime(value) if timezone.is_aware(value) else value
     return format_html(
         '<time class="num-text" datetime="{}">{}</time>', value.isoformat(), f"{local:%Y-%m-%d %H:%M}"
     )

@@ -102,7 +102,9 @@ class Reader:
 
     def _table(self, table: exp.Expr) -> Source | None:
         if not isinstance(table, exp.Table) or not isinstance(table.this, exp.Identifier):
-            self._add("guard.table", say("Only datasets of the contract can stand after FROM and JOIN."), table)
+            self._add(
+                "guard.table", say("Only datasets of the contract can stand after FROM and JOIN."), table
+            )
             return None
         name = self._word(table.this)
         alias = table.args.get("alias")
@@ -173,7 +175,9 @@ class Reader:
             column = counted.expressions[0]
             if isinstance(column, exp.Column) and (name := self._name(column)) is not None:
                 return Output(Aggregate.COUNT_UNITS, name, None, place)
-        self._add("guard.expression", say("Write COUNT(*), COUNT(column) or COUNT(DISTINCT privacy unit)."), node)
+        self._add(
+            "guard.expression", say("Write COUNT(*), COUNT(column) or COUNT(DISTINCT privacy unit)."), node
+        )
         return None
 
     # WHERE
@@ -189,7 +193,9 @@ class Reader:
                 column, values = values[0], [column]
         if type(node) not in {exp.EQ, exp.In} or not isinstance(column, exp.Column):
             self._add(
-                "guard.predicate", say("Filter with column = value and column IN (values), joined by AND."), node
+                "guard.predicate",
+                say("Filter with column = value and column IN (values), joined by AND."),
+                node,
             )
             return None
         name = self._name(column)

@@ -31,15 +31,21 @@ class Download:
     body: bytes
 
 
+def check_can_open(actor: Actor, release: Release) -> None:
+    """Whether the enterprise may see its result at this moment, on a page as in a file (P8)."""
+    contract = release.run.contract
+    check_can_compute(actor, contract)
+    decide(contract, Facts(action=Action.DOWNLOAD, now=timezone.now(), released_at=release.released))
+
+
 @use_case("release.download", about="release")
 def download(*, actor: Actor, release: Release, format_name: str) -> Download:
     """The release in one of FORMATS, or its receipt (`receipt`).
 
     Raises Refused: role.missing, contract.*, contract.retention, release.format, release.damaged.
     """
+    check_can_open(actor, release)
     contract = release.run.contract
-    check_can_compute(actor, contract)
-    decide(contract, Facts(action=Action.DOWNLOAD, now=timezone.now(), released_at=release.released))
     name = f"dataspace-{release.uid!s:.8}"
     body = bytes(release.table)
     if not matches(body, release.digest):

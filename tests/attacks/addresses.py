@@ -59,7 +59,11 @@ NAMES = {
 }  # fmt: skip
 
 # Further parts of an address, with values that reach the end of it.
-OTHER_PARTS = {"format_name": ("csv", "receipt"), "act": ("list", "withdraw", "publish", "reject"), "content_type_id": ("dataset_type",)}
+OTHER_PARTS = {
+    "format_name": ("csv", "receipt"),
+    "act": ("list", "withdraw", "publish", "reject"),
+    "content_type_id": ("dataset_type",),
+}
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,9 @@ def addresses() -> Iterator[Address]:
     yield from _walk(get_resolver().url_patterns, (), "")
 
 
-def _walk(patterns: list[URLPattern | URLResolver], spaces: tuple[str, ...], before: str) -> Iterator[Address]:
+def _walk(
+    patterns: list[URLPattern | URLResolver], spaces: tuple[str, ...], before: str
+) -> Iterator[Address]:
     for pattern in patterns:
         if isinstance(pattern, URLResolver):
             inner = (*spaces, pattern.namespace) if pattern.namespace else spaces

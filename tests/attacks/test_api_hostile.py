@@ -21,8 +21,35 @@ from tests.api_calls import Caller, assert_problem
 pytestmark = pytest.mark.django_db
 
 SQL = "SELECT district, SUM(kwh) AS kwh FROM electricity GROUP BY district"
-TEXTS = ("", " ", "\x00", "a\x00b", "\ud800", "‮", "'; DROP TABLE x; --", "%s%n", "{{ 7*7 }}", "x" * 100_000, "９" * 99, "𝟙")
-VALUES: tuple[Any, ...] = (None, True, -1, 0, 2**63, 10**400, 1.5, 1e400, [], [[]], {}, {"a": {"b": []}}, *TEXTS)
+TEXTS = (
+    "",
+    " ",
+    "\x00",
+    "a\x00b",
+    "\ud800",
+    "\u202e",
+    "'; DROP TABLE x; --",
+    "%s%n",
+    "{{ 7*7 }}",
+    "x" * 100_000,
+    "９" * 99,
+    "𝟙",
+)
+VALUES: tuple[Any, ...] = (
+    None,
+    True,
+    -1,
+    0,
+    2**63,
+    10**400,
+    1.5,
+    1e400,
+    [],
+    [[]],
+    {},
+    {"a": {"b": []}},
+    *TEXTS,
+)
 FEW = (None, -1, 1.5, [], {}, "\x00", "x" * 10_000)
 ASKED = {
     "datasets": [{"dataset": "electricity", "columns": ["kwh"]}],
@@ -37,11 +64,16 @@ def city():
 
 @pytest.fixture
 def contract(city):
-    return factories.signed_contract(city.enterprise, [factories.published_dataset(city.power)], city.deciders)
+    return factories.signed_contract(
+        city.enterprise, [factories.published_dataset(city.power)], city.deciders
+    )
 
 
 def rows() -> dict[str, int]:
-    return {model.__name__: model.objects.count() for model in (AccessRequest, Decision, Contract, Signature, Computation, Run)}
+    return {
+        model.__name__: model.objects.count()
+        for model in (AccessRequest, Decision, Contract, Signature, Computation, Run)
+    }
 
 
 def send(caller: Caller, path: str, body: object) -> Any:
@@ -58,11 +90,15 @@ def refused(answer: Any) -> None:
 def with_each_value_replaced(body: Any, by: tuple[Any, ...] = VALUES) -> list[Any]:
     """`body` with each of its values, at any depth, replaced by each hostile one; and without each of its members."""
     if isinstance(body, dict):
-        made = [{**body, key: inner} for key, value in body.items() for inner in with_each_value_replaced(value, by)]
+        made = [
+            {**body, key: inner}
+            for key, value in body.items()
+            for inner in with_each_value_replaced(value, by)
+        ]
         return made + [{key: value for key, value in body.items() if key != gone} for gone in body] + list(by)
     if isinstance(body, list):
         inner_made = [[inner, *body[1:]] for inner in with_each_value_replaced(body[0], by)] if body else []
-        return inner_made + [body * 3000] + list(by)
+        return [*inner_made, body * 3000, *by]
     return list(by)
 
 
@@ -83,7 +119,11 @@ def test_no_hostile_value_in_a_request_is_an_error_of_ours(city, contract):
 @pytest.mark.parametrize(
     ("who", "path", "body"),
     [
-        ("power", "requests/{request}/decision", {"outcome": "grant", "reason": "同意", "limits": {"min_contributors": 12}}),
+        (
+            "power",
+            "requests/{request}/decision",
+            {"outcome": "grant", "reason": "同意", "limits": {"min_contributors": 12}},
+        ),
         ("enterprise", "contracts/{contract}/signature", {"digest": "sha256:0"}),
         ("enterprise", "contracts/{contract}/preview", {"sql": SQL}),
         ("enterprise", "contracts/{contract}/runs", {"sql": "SELECT", "title": "x"}),
@@ -105,7 +145,9 @@ def test_no_hostile_value_at_another_door_is_an_error_of_ours(city, contract, wh
 
 
 def test_no_hostile_structured_question_is_an_error_of_ours(city, contract):
-    query = preview(actor=factories.actor(city.enterprise), contract=contract, question=Question(text=SQL)).query
+    query = preview(
+        actor=factories.actor(city.enterprise), contract=contract, question=Question(text=SQL)
+    ).query
     assert query is not None
     shape = {
         **query.to_json(),
@@ -139,18 +181,43 @@ def test_no_body_at_all_is_an_error_of_ours(city, contract, body, question):
 
 def test_members_that_a_door_does_not_have_are_not_taken(city, contract):
     caller = Caller(city.enterprise)
-    stolen = {"state": "granted", "organization": city.rival.organization.pk, "filed_by": city.rival.pk, "uid": str(uuid.uuid4())}
+    stolen = {
+        "state": "granted",
+        "organization": city.rival.organization.pk,
+        "filed_by": city.rival.pk,
+        "uid": str(uuid.uuid4()),
+    }
     filed = AccessRequest.objects.get(uid=send(caller, "requests", {**ASKED, **stolen}).json()["uid"])
-    assert (filed.state, filed.organization, filed.filed_by) == ("filed", city.enterprise.organization, city.enterprise)
+    assert (filed.state, filed.organization, filed.filed_by) == (
+        "filed",
+        city.enterprise.organization,
+        city.enterprise,
+    )
     assert str(filed.uid) != stolen["uid"]
-    run = send(caller, f"contracts/{contract.uid}/runs", {"sql": SQL, "state": "released", "spec": {}, "contract": "x"})
+    run = send(
+        caller,
+        f"contracts/{contract.uid}/runs",
+        {"sql": SQL, "state": "released", "spec": {}, "contract": "x"},
+    )
     assert Run.objects.get(uid=run.json()["uid"]).state == "queued"
 
 
-@pytest.mark.parametrize("limits", [{"min_contributors": 0}, {"min_contributors": 1}, {"max_runs": 10**9}, {"retention_days": 0}, {"state": 1}, {"__class__": 1}])
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"min_contributors": 0},
+        {"min_contributors": 1},
+        {"max_runs": 10**9},
+        {"retention_days": 0},
+        {"state": 1},
+        {"__class__": 1},
+    ],
+)
 def test_a_decision_can_only_tighten(city, limits):
     request = factories.filed_request(city.enterprise, [factories.published_dataset(city.power)])
-    answer = Caller(city.power).post(f"requests/{request.uid}/decision", {"outcome": "grant", "reason": "同意", "limits": limits})
+    answer = Caller(city.power).post(
+        f"requests/{request.uid}/decision", {"outcome": "grant", "reason": "同意", "limits": limits}
+    )
     if answer.status_code == 200:
         for user in (city.bureau,):
             Caller(user).post(f"requests/{request.uid}/decision", {"outcome": "grant", "reason": "同意"})
@@ -161,13 +228,38 @@ def test_a_decision_can_only_tighten(city, limits):
         refused(answer)
 
 
-@pytest.mark.parametrize("name", ["../contracts", "..%2f..%2fetc%2fpasswd", "csv/../xlsx", "CSV", "csv.gz", "%00", "exe", "json%0d%0aX: 1"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../contracts",
+        "..%2f..%2fetc%2fpasswd",
+        "csv/../xlsx",
+        "CSV",
+        "csv.gz",
+        "%00",
+        "exe",
+        "json%0d%0aX: 1",
+    ],
+)
 def test_only_the_named_formats_are_files(city, contract, name):
     answer = Caller(city.enterprise).client.get(f"/api/releases/{uuid.uuid4()}/{name}")
     assert answer.status_code == 404
 
 
-@pytest.mark.parametrize("query", ["limit=%00", "offset=-1", "limit=1e9", "limit[]=1", "state=%00", "contract=x", "waiting=perhaps", "q=%ff%fe", "q=%00"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "limit=%00",
+        "offset=-1",
+        "limit=1e9",
+        "limit[]=1",
+        "state=%00",
+        "contract=x",
+        "waiting=perhaps",
+        "q=%ff%fe",
+        "q=%00",
+    ],
+)
 @pytest.mark.parametrize("path", ["datasets", "requests", "contracts", "runs"])
 def test_no_query_string_is_an_error_of_ours(city, path, query):
     answer = Caller(city.enterprise).client.get(f"/api/{path}?{query}")

@@ -31,6 +31,7 @@ from catalog.states import Visibility
 from contracts.models import Contract
 from parties.models import Organization, User
 from parties.roles import OrganizationKind, Role
+from sandbox.disclosure.evidence import summary
 from sandbox.formats import to_ipc
 from sandbox.models import Release
 from sandbox.services import execute
@@ -77,7 +78,10 @@ def _keys_that_stand_out() -> None:
     with connection.cursor() as cursor:
         for model in (Organization, User, Dataset, Version, Source):
             table = model._meta.db_table
-            cursor.execute("SELECT setval(pg_get_serial_sequence(%s, 'id'), 100000000 + random(1, 800000000)::bigint)", [table])
+            cursor.execute(
+                "SELECT setval(pg_get_serial_sequence(%s, 'id'), 100000000 + floor(random() * 800000000)::bigint)",
+                [table],
+            )
 
 
 @pytest.fixture
@@ -90,12 +94,15 @@ def world() -> World:
     source = register_source(actor=acting, name="grid", url="postgresql://u:p@db.example.org/grid")
     contract = factories.signed_contract(city.enterprise, [dataset], city.deciders)
     done, waiting = (
-        submit(actor=factories.actor(city.enterprise), contract=contract, question=Question(text=SQL)) for _ in range(2)
+        submit(actor=factories.actor(city.enterprise), contract=contract, question=Question(text=SQL))
+        for _ in range(2)
     )
     claimed = execute.claim(str(done.uid))
     assert claimed is not None
-    table = to_ipc(pa.table({"district": ["历下区"], "kwh": [1000]}))
-    released = execute.release(claimed, execute.Result(table, table, {"not_shown": 0}, "sha256:0", 0.1))
+    table = pa.table({"district": ["历下区"], "kwh": [1000]})
+    said = summary(claimed.query, table, claimed.terms)
+    body = to_ipc(table)
+    released = execute.release(claimed, execute.Result(body, body, said, "sha256:0", 0.1))
     assert released is not None
     sealer.seal_all()
     return World(
@@ -160,7 +167,9 @@ def test_what_is_not_yours_is_answered_like_what_is_not_there(world: World, stra
             theirs, nobodys = (_ask(caller, method, address, url, thing) for url, thing in (real, absent))
             asked += 1
             if theirs != nobodys:
-                different.append(f"{method} {address.name}: {theirs[0]} for theirs, {nobodys[0]} for none; {_first_difference(theirs, nobodys)}")
+                different.append(
+                    f"{method} {address.name}: {theirs[0]} for theirs, {nobodys[0]} for none; {_first_difference(theirs, nobodys)}"
+                )
             elif theirs[0] not in (302, 401, 403, 404, 405):
                 different.append(f"{method} {address.name}: {theirs[0]}")
     assert asked > 6 * len(NAMES) - 1
@@ -178,12 +187,16 @@ def test_the_same_addresses_show_their_owners_something_else(world: World) -> No
     callers.append(_browser(superuser))
     for address, real, absent in _pairs(world):
         for caller, method in itertools.product(callers, ("get", "post")):
-            if address.name in blind and _ask(caller, method, address, *real) != _ask(caller, method, address, *absent):
+            if address.name in blind and _ask(caller, method, address, *real) != _ask(
+                caller, method, address, *absent
+            ):
                 blind.discard(address.name)
     assert blind == set()
 
 
-@pytest.mark.parametrize("stranger", [anonymous, rival_enterprise, other_provider], ids=lambda found: found.__name__)
+@pytest.mark.parametrize(
+    "stranger", [anonymous, rival_enterprise, other_provider], ids=lambda found: found.__name__
+)
 def test_ids_in_bodies_and_filters_tell_nothing_either(world: World, stranger) -> None:
     user = stranger(world)
     browser, caller = _browser(user), _with_token(user)
@@ -221,10 +234,11 @@ def _pairs(world: World) -> Iterator[tuple[Address, tuple[str, object], tuple[st
             parts = dict(zip(others, values, strict=True))
             if "content_type_id" in parts:
                 parts["content_type_id"] = ContentType.objects.get_for_model(Dataset).pk
-            pair = []
-            for thing in (getattr(world, kind), ABSENT[kind]):
-                pair.append((_url(address, {**parts, named: thing}), thing))
-            yield address, pair[0], pair[1]
+            real, absent = (
+                (_url(address, {**parts, named: thing}), thing)
+                for thing in (getattr(world, kind), ABSENT[kind])
+            )
+            yield address, real, absent
 
 
 def _url(address: Address, parts: dict[str, object]) -> str:
@@ -258,7 +272,9 @@ def _ask(caller: Client, method: str, address: Address, url: str, thing: object)
     if method == "get":
         response = caller.get(url)
     elif address.name.startswith("api:"):
-        response = getattr(caller, method)(url, BODY, "application/json") if method == "post" else caller.delete(url)
+        response = (
+            getattr(caller, method)(url, BODY, "application/json") if method == "post" else caller.delete(url)
+        )
     else:
         response = getattr(caller, method)(url, BODY) if method == "post" else caller.delete(url)
     return _plain(response, thing, url)
@@ -271,7 +287,11 @@ def _plain(response: Any, thing: object, url: str = "") -> tuple[Any, ...]:
     """
     body = b"".join(response.streaming_content) if response.streaming else response.content
     text = body.decode("utf-8", "replace")
-    headers = {name: value for name, value in response.headers.items() if name not in ("Expires", "Content-Length", "Set-Cookie")}
+    headers = {
+        name: value
+        for name, value in response.headers.items()
+        if name not in ("Expires", "Content-Length", "Set-Cookie")
+    }
     forms = {url, quote(url), quote(url, safe=""), f"/audit/{thing}/"}
     if len(str(thing)) >= len(str(NO_NUMBER)):
         forms |= {str(thing), quote(str(thing), safe=""), str(thing).replace("-", "")}

@@ -38,7 +38,11 @@ def test_the_document_is_valid_without_a_warning(tmp_path: Path):
 def test_every_address_of_the_api_is_in_the_document_and_may_refuse():
     from dataspace.api.urls import urlpatterns
 
-    addresses = {"/api/" + re.sub(r"<\w+:(\w+)>", r"{\1}", str(p.pattern)) for p in urlpatterns if p.name not in ("schema", "docs", "nothing")}
+    addresses = {
+        "/api/" + re.sub(r"<\w+:(\w+)>", r"{\1}", str(p.pattern))
+        for p in urlpatterns
+        if p.name not in ("schema", "docs", "nothing")
+    }
     assert addresses == set(document()["paths"])
     operations = [o for path in document()["paths"].values() for o in path.values()]
     assert all("application/problem+json" in o["responses"]["default"]["content"] for o in operations)
@@ -56,7 +60,9 @@ def test_what_asks_for_a_token_says_so():
     assert set(document()["components"]["securitySchemes"]) >= {"token"}
 
 
-@pytest.mark.parametrize("path", ["/api/", "/api/?lang=en", "/api/?x=%22%3E%3Cscript%3Ealert(1)%3C/script%3E"])
+@pytest.mark.parametrize(
+    "path", ["/api/", "/api/?lang=en", "/api/?x=%22%3E%3Cscript%3Ealert(1)%3C/script%3E"]
+)
 def test_the_page_holds_nothing_inline_and_asks_no_other_host(path):
     response = Client().get(path)
     assert response.status_code == 200
@@ -83,7 +89,9 @@ def test_the_script_of_the_page_is_a_script_and_asks_this_host():
     assert 'url: "/api/schema"' in text
 
 
-@pytest.mark.parametrize("kind", ["", "?format=json", "?lang=en", "?lang=../../etc", "?version=%0d%0aX-Evil:1"])
+@pytest.mark.parametrize(
+    "kind", ["", "?format=json", "?lang=en", "?lang=../../etc", "?version=%0d%0aX-Evil:1"]
+)
 def test_the_document_is_served_and_its_parameters_change_nothing(kind):
     response = Client().get("/api/schema" + kind, headers={"Accept": "application/vnd.oai.openapi+json"})
     assert response.status_code == 200

@@ -76,7 +76,9 @@ def released(enterprise: Caller, contract: str, worker, question: dict) -> dict:
 
 
 def test_from_search_to_verified_log(city, worker):
-    enterprise, power, bureau, auditor = (logged_in(name) for name in ("enterprise", "power", "bureau", "auditor"))
+    enterprise, power, bureau, auditor = (
+        logged_in(name) for name in ("enterprise", "power", "bureau", "auditor")
+    )
 
     found = enterprise.get("datasets", q="用电").json()
     assert [dataset["name"] for dataset in found["results"]] == ["electricity"]
@@ -114,9 +116,17 @@ def test_from_search_to_verified_log(city, worker):
     assert again["digest"] == release["digest"], "the structured form is the same question"
     assert enterprise.get("runs", contract=contract, state="released").json()["count"] == 2
 
-    files = {name: enterprise.get(f"releases/{release['uid']}/{name}") for name in ("csv", "xlsx", "parquet", "receipt")}
+    files = {
+        name: enterprise.get(f"releases/{release['uid']}/{name}")
+        for name in ("csv", "xlsx", "parquet", "receipt")
+    }
     assert "历下区" in files["csv"].content.decode("utf-8-sig")
-    assert CalamineWorkbook.from_filelike(io.BytesIO(files["xlsx"].content)).get_sheet_by_index(0).to_python()[1][0] == "历下区"
+    assert (
+        CalamineWorkbook.from_filelike(io.BytesIO(files["xlsx"].content))
+        .get_sheet_by_index(0)
+        .to_python()[1][0]
+        == "历下区"
+    )
     assert pq.read_table(io.BytesIO(files["parquet"].content)).num_rows == 3
     assert files["receipt"].json() == release["receipt"]
     assert all(file.headers["Content-Disposition"].startswith("attachment") for file in files.values())
@@ -128,7 +138,9 @@ def test_from_search_to_verified_log(city, worker):
     assert verify(iter(lines)).ok
     acts = [json.loads(line).get("act") for line in lines]
     assert acts.count("account.token_issued") == 4
-    assert acts[-2] != "log.exported", "the copy is taken from what was sealed; that it was taken is sealed next"
+    assert acts[-2] != "log.exported", (
+        "the copy is taken from what was sealed; that it was taken is sealed next"
+    )
 
 
 def test_a_suspended_contract_takes_no_questions_until_it_is_resumed(city):
@@ -143,7 +155,9 @@ def test_a_suspended_contract_takes_no_questions_until_it_is_resumed(city):
     assert enterprise.post(f"contracts/{contract}/runs", {"sql": SQL}).status_code == 201
     ended = enterprise.post(f"contracts/{contract}/termination", {"reason": "项目结束"})
     assert ended.json()["state"] == "terminated"
-    assert Caller(city.bureau).delete(f"contracts/{contract}/suspension").json()["title"] == "state.not_allowed"
+    assert (
+        Caller(city.bureau).delete(f"contracts/{contract}/suspension").json()["title"] == "state.not_allowed"
+    )
 
 
 def test_a_waiting_run_can_be_cancelled_once(city):
@@ -169,7 +183,9 @@ def test_nobody_decides_on_their_own_and_one_decline_closes(city):
     request = Caller(city.enterprise).post("requests", ASKED).json()["uid"]
     own = Caller(city.enterprise).post(f"requests/{request}/decision", {"outcome": "grant", "reason": "同意"})
     assert (own.status_code, own.json()["title"]) == (403, "role.missing")
-    declined = Caller(city.power).post(f"requests/{request}/decision", {"outcome": "decline", "reason": "用途不符"})
+    declined = Caller(city.power).post(
+        f"requests/{request}/decision", {"outcome": "decline", "reason": "用途不符"}
+    )
     assert declined.json()["state"] == "declined"
 
 
@@ -185,13 +201,16 @@ def test_what_is_signed_is_what_was_read(city):
 def test_the_guard_names_the_term_and_the_place(city):
     contract = signed_over_the_api(city)
     refused = Caller(city.enterprise).post(
-        f"contracts/{contract}/runs", {"sql": "SELECT district,\n  pg_sleep(10) AS x FROM electricity GROUP BY district"}
+        f"contracts/{contract}/runs",
+        {"sql": "SELECT district,\n  pg_sleep(10) AS x FROM electricity GROUP BY district"},
     )
     assert refused.status_code == 422
     assert refused.json()["title"].startswith("guard.")
     assert (refused.json()["line"], refused.json()["column"]) == (2, 3)
     assert refused.json()["problems"][0]["reason"] == refused.json()["detail"]
-    preview = Caller(city.enterprise).post(f"contracts/{contract}/preview", {"sql": "SELECT kwh FROM electricity"})
+    preview = Caller(city.enterprise).post(
+        f"contracts/{contract}/preview", {"sql": "SELECT kwh FROM electricity"}
+    )
     assert preview.status_code == 200
     assert preview.json()["problems"][0]["line"] == 1
 
@@ -204,5 +223,7 @@ def test_the_browser_session_works_too_and_needs_its_csrf_token(city):
     assert (forged.status_code, forged.headers["Content-Type"]) == (403, PROBLEM)
     browser.get("/api/?script=")  # the page's script carries the token
     token = browser.cookies["csrftoken"].value
-    filed = described(browser.post("/api/requests", ASKED, "application/json", headers={"X-CSRFToken": token}))
+    filed = described(
+        browser.post("/api/requests", ASKED, "application/json", headers={"X-CSRFToken": token})
+    )
     assert filed.status_code == 201

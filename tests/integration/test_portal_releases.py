@@ -119,12 +119,14 @@ def test_a_format_that_does_not_exist_is_refused(client, release):
 
 
 @pytest.mark.parametrize("stop", [suspend_contract, terminate_contract])
-def test_a_contract_that_is_stopped_closes_the_downloads_and_says_so(client, city, contract, release, stop):
+def test_a_contract_that_is_stopped_closes_downloads_and_page_and_says_so(client, city, contract, release, stop):
     stop(actor=factories.actor(city.power), contract=contract, reason="inspection")
     for name in FORMATS:
         assert client.get(file(release, name)).status_code == 409
-    page = client.get(reverse("portal:run", args=[release.run.uid])).context["release"]
-    assert all(download.refused for download in page.downloads)
+    shown = client.get(reverse("portal:run", args=[release.run.uid]))
+    assert shown.context["release"] is None
+    assert shown.context["page"].closed
+    assert release.digest.removeprefix("sha256:") not in shown.content.decode()
     assert downloads_on_record() == []
 
 

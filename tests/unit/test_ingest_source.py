@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import random
 import zipfile
 from datetime import date, datetime
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -218,3 +221,29 @@ def test_decoding_reports_its_progress(tmp_path: Path) -> None:
     _open(tmp_path, TEXT.encode("gbk"), progress=lambda step, share: steps.append((step, share)))
     assert steps[0] == ("decode", 0.0)
     assert steps[-1] == ("decode", 1.0)
+
+
+def test_line_breaks_and_whole_lines_inside_quotes_do_not_make_rows(tmp_path: Path) -> None:
+    """Lines inside quotes look like records; threads that start in the middle of the file must not take them for such."""
+    chance, path = random.Random(1), tmp_path / "in.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        out = csv.writer(file, lineterminator="\n")
+        out.writerow(["id", "text", "n"])
+        for n in range(200_000):
+            lines = [
+                chance.choice(["1,x,2", '"marked"', "投诉", f"{n},5,6", ""])
+                for _ in range(chance.randrange(12))
+            ]
+            out.writerow([n, "\n".join(lines) + "x", n % 7])
+    with path.open(encoding="utf-8", newline="") as file:
+        wanted = [(row[0], row[1]) for row in csv.reader(file)][1:]
+    source = open_source(path, folder=tmp_path)
+    assert source.serial
+    with duckdb.connect(config={"threads": 4}) as connection:
+        assert connection.execute(f"SELECT c0, c1 FROM {source.relation('r')}").fetchall() == wanted
+        assert connection.execute("SELECT count(*) FROM r").fetchall() == [(0,)]
+
+
+def test_quotes_within_lines_are_read_by_all_threads(tmp_path: Path) -> None:
+    assert not _open(tmp_path, b'a,b\n"1,5",2\n"say ""x""",3\n').serial
+    assert _open(tmp_path, b'a,b\n5" pipe,2\n3,4\n').serial, "a lone mark cannot be told from an open one"

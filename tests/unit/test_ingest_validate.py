@@ -173,3 +173,23 @@ def test_cancelling_stops_the_work(tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
         validate(source, schema, folder=tmp_path, progress=cancel)
     assert list((tmp_path / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize("rows", [1, 500_000])
+def test_a_quotation_mark_that_nothing_closes_is_refused_with_its_row(tmp_path: Path, rows: int) -> None:
+    text = 'v,w\n1,a\n2,"b\n' + "3,c\n" * rows
+    with pytest.raises(IngestError) as refused:
+        _find(tmp_path, text, Column("v", "v", ColumnType.INTEGER, M))
+    assert refused.value.code == "source.quotes"
+    assert refused.value.details["row"] in {1, 2}
+
+
+def test_a_lone_quotation_mark_inside_a_text_is_text(tmp_path: Path) -> None:
+    text = 'v,w\n1,5" pipe\n2,b\n3,c\n'
+    found = _find(tmp_path, text, Column("w", "w", ColumnType.TEXT, D, domain=('5" pipe', "b", "c")))
+    assert (found.rows, found.bad_rows) == (3, 0)
+
+
+def test_a_text_beyond_all_measure_is_reported(tmp_path: Path) -> None:
+    found = _find(tmp_path, f"v,w\n1,{'z' * 70_000}\n2,b\n", Column("w", "w", ColumnType.TEXT, D))
+    assert _faults(found) == {("w", "long"): [1]}

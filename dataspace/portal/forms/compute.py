@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
 
 from contracts.policy.terms import Aggregate, ColumnRole, ColumnTerm, DatasetTerm, JoinTerm, Terms
 from dataspace.portal.questions import Labels, Names, Ref, label_of, meaning, question_json, title
@@ -142,7 +143,7 @@ class DatasetBlock:
     unit: str  # what the privacy unit is; "" where the dataset has none
 
 
-MEASURED = (Aggregate.SUM, Aggregate.AVG, Aggregate.COUNT)
+MEASURED = {Aggregate.SUM: _("sum"), Aggregate.AVG: _("average"), Aggregate.COUNT: _("records")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,10 +204,10 @@ def _dimension(
 
 def _measure_ticks(key: str, column: ColumnTerm, measures: Iterable[tuple[str, str]]) -> list[Tick | None]:
     return [
-        Tick("measure", f"{a.value}{SEPARATOR}{key}", a.value, (a.value, key) in measures)
+        Tick("measure", f"{a.value}{SEPARATOR}{key}", str(word), (a.value, key) in measures)
         if a in column.aggregates
         else None
-        for a in MEASURED
+        for a, word in MEASURED.items()
     ]
 
 
