@@ -35,7 +35,7 @@ demo-reset: .venv/.for-use
 test: .venv/.for-tests
 	@$(RUN) doctor --fix --tests
 	@$(MAKE) lint
-	@$(RUN) test -n 2 $(ARGS)
+	@$(RUN) test -n 2 --dist loadfile $(ARGS)
 
 lint: .venv/.for-tests
 	$(BIN)/ruff check .

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.utils.translation import gettext_lazy as _
 
 from audit.refusals import Refused
@@ -71,6 +71,27 @@ def with_current(datasets: QuerySet[Dataset]) -> QuerySet[Dataset]:
     return datasets.select_related("provider").prefetch_related(
         Prefetch("versions", queryset=newest, to_attr="fetched_current")
     )
+
+
+# What a list can be sorted by: title, or rows and time of publication of the current version.
+ORDERS = ("title", "-title", "rows", "-rows", "updated", "-updated")
+
+
+def in_order(datasets: QuerySet[Dataset], order: str) -> QuerySet[Dataset]:
+    """Sorted by one of ORDERS; those without a published version last. Any other text leaves the order as it is."""
+    if order not in ORDERS:
+        return datasets
+    column = order.removeprefix("-")
+    if column != "title":
+        current = Version.objects.filter(dataset=OuterRef("pk"), state=VersionState.PUBLISHED).order_by(
+            "-number"
+        )
+        stored = "rows" if column == "rows" else "published"
+        datasets = datasets.annotate(sorted_by=Subquery(current.values(stored)[:1]))
+        column = "sorted_by"
+    by = F(column)
+    towards = by.desc(nulls_last=True) if order.startswith("-") else by.asc(nulls_last=True)
+    return datasets.order_by(towards, "title", "pk")
 
 
 def get_dataset(actor: Actor, key: UUID | str) -> Dataset:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from audit.events import Event
 from audit.transitions import Moves
@@ -12,7 +13,10 @@ from audit.transitions import Moves
 class DatasetState(models.TextChoices):
     DRAFT = "draft", _("draft")  # seen by its provider only
     LISTED = "listed", _("in the catalog")
-    WITHDRAWN = "withdrawn", _("withdrawn")  # no new requests; extracts stay for what was signed
+    WITHDRAWN = (
+        "withdrawn",
+        pgettext_lazy("dataset", "withdrawn"),
+    )  # no new requests; extracts stay for what was signed
 
 
 DATASET_MOVES: Moves = {

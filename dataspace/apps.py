@@ -1,5 +1,6 @@
 """What happens once wherever Django runs (web, commands, tests): our Celery application becomes the current one,
-and code that knows no Django gets the translator."""
+and code that knows no Django gets the translator.
+"""
 
 from django.apps import AppConfig
 from django.utils.translation import gettext

@@ -119,14 +119,22 @@ def _xlsx(names: list[str], body: list[list[Any]], provenance: Provenance) -> by
     return out.getvalue()
 
 
+def _by_label(provenance: Provenance) -> dict[str, str]:
+    """For formats in which a label stands once: the texts of one label, a line each."""
+    lines: dict[str, list[str]] = {}
+    for label, text in provenance:
+        lines.setdefault(label, []).append(text)
+    return {label: "\n".join(texts) for label, texts in lines.items()}
+
+
 def _json(names: list[str], body: list[list[Any]], provenance: Provenance) -> bytes:
     """Values that are not shown are null; exact decimals are text."""
-    document = {"columns": names, "rows": body, "provenance": dict(provenance)}
+    document = {"columns": names, "rows": body, "provenance": _by_label(provenance)}
     return json.dumps(document, ensure_ascii=False, default=str).encode()
 
 
 def _parquet(table: pa.Table, provenance: Provenance) -> bytes:
     out = io.BytesIO()
-    metadata = {label.encode(): text.encode() for label, text in provenance}
+    metadata = {label.encode(): text.encode() for label, text in _by_label(provenance).items()}
     pq.write_table(table.replace_schema_metadata(metadata), out, compression="zstd")
     return out.getvalue()

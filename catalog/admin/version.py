@@ -41,7 +41,15 @@ STEP_NAMES: Mapping[str, StrOrPromise] = {
 
 @admin.register(Version)
 class VersionAdmin(RoomAdmin[Version]):
-    list_display = ["dataset", "number", "shown_state", "state_since", "rows", "dropped_rows", "shown_grade"]
+    list_display = [
+        "dataset",
+        "number",
+        "shown_state",
+        "state_since",
+        "shown_rows",
+        "shown_dropped",
+        "shown_grade",
+    ]
     list_display_links = ["dataset", "number"]
     list_filter = [VersionStateFilter]
     search_fields = ["dataset__title", "dataset__name"]
@@ -55,6 +63,14 @@ class VersionAdmin(RoomAdmin[Version]):
     @admin.display(description=_("state"), ordering="state")
     def shown_state(self, version: Version) -> StrOrPromise:
         return version.state_name
+
+    @admin.display(description=_("rows"), ordering="rows")
+    def shown_rows(self, version: Version) -> int | None:
+        return version.rows
+
+    @admin.display(description=_("rows left out"), ordering="dropped_rows")
+    def shown_dropped(self, version: Version) -> int | None:
+        return version.dropped_rows
 
     @admin.display(description=_("grade"))
     def shown_grade(self, version: Version) -> StrOrPromise:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import re
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
+
+import numpy as np
 
 from audit.wording import say
 from catalog.ingest.errors import IngestError
@@ -16,6 +18,8 @@ MAX_COLUMNS = 1000
 MAX_HEADER = 200  # characters
 LOOK_AHEAD = 1 << 18  # characters looked at
 RECORDS = 100
+CHUNK = 1 << 20
+END = "end of file"
 _WIDE_GAP = re.compile(r"(?<=[^\x00-\x7f]) | (?=[^\x00-\x7f])")  # Chinese needs no space where a line broke
 _VALUE = re.compile(r"[-+]?[\d,.]+%?|\d{1,4}[-/.年]\d{1,2}([-/.月]\d{1,4}日?)?([ T][\d:.]+)?")
 
@@ -35,9 +39,11 @@ def read_layout(path: Path, delimiter: str | None = None) -> Layout:
     chosen = max(tables, key=lambda d: _fit(tables[d]))
     records = tables[chosen]
     if len(records) < 2 and not cut:
-        raise IngestError("source.no_rows", "The file has no rows below its header.")
+        raise IngestError("source.no_rows", say("The file has no rows below its header."))
     if not records:
-        raise IngestError("source.no_header", "The header does not end: look for a quotation mark too many.")
+        raise IngestError(
+            "source.no_header", say("The header does not end: look for a quotation mark too many.")
+        )
     return Layout(chosen, number_headers(records[0]))
 
 
@@ -61,6 +67,44 @@ def _fit(records: list[list[str]]) -> tuple[float, int]:
     rows = [r for r in records[1:] if r]
     even = sum(len(r) == width for r in rows) / len(rows) if rows else 1.0
     return (round(even, 1), width)
+
+
+def breaks_in_quotes(path: Path, delimiter: str) -> bool:
+    """Whether a line of the UTF-8 file may end inside quotation marks.
+
+    Counts marks, so a lone one in a text also gives True; False is certain. Raises IngestError source.quotes when the
+    file ends inside quotation marks: all that follows the open one would be a single cell.
+    """
+    found, marks = False, 0
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            found = found or _breaks(chunk, odd=marks % 2 == 1)
+            marks += chunk.count(b'"')
+    if marks % 2:
+        _check_closed(path, delimiter)
+    return found
+
+
+def _breaks(chunk: bytes, *, odd: bool) -> bool:
+    if b'"' not in chunk:
+        return odd and b"\n" in chunk
+    signs = np.frombuffer(chunk, dtype=np.uint8)
+    passed = np.cumsum(signs == ord('"'), dtype=np.uint32) + odd
+    return bool(np.any((passed % 2 == 1) & (signs == ord("\n"))))
+
+
+def _check_closed(path: Path, delimiter: str) -> None:
+    """Read the file with one more line: inside quotation marks it becomes part of the last cell."""
+    number, last = -1, [""]
+    with path.open(encoding="utf-8", newline="") as file:
+        try:
+            for last in csv.reader(chain(file, ["\n", END]), delimiter=delimiter):
+                number += bool(last)
+        except csv.Error:  # a cell beyond all measure
+            last = [""]
+    if last != [END]:
+        reason = say("A quotation mark opened in row %(row)d is never closed. Correct the file.", row=number)
+        raise IngestError("source.quotes", reason, row=number)
 
 
 def number_headers(cells: list[str]) -> tuple[str, ...]:

@@ -78,19 +78,23 @@ def _scan(path: Path) -> _Bytes:
         if b"\r" in chunk or last == b"\r":
             seen.returns += chunk.count(b"\r")
             seen.pairs += chunk.count(b"\r\n") + (last == b"\r" and chunk[:1] == b"\n")
-        seen.feeds += chunk.count(b"\n")
         last = chunk[-1:]
-        if seen.utf8 and not (chunk.isascii() and decoder.getstate() == (b"", 0)):
-            try:
-                decoder.decode(chunk)
-            except UnicodeDecodeError:
-                seen.utf8 = False
-    if seen.utf8:
-        try:
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            seen.utf8 = False
+        seen.utf8 = seen.utf8 and _decodes(decoder, chunk)
+    seen.utf8 = seen.utf8 and _decodes(decoder, b"")
+    if seen.returns:
+        seen.feeds = sum(chunk.count(b"\n") for chunk in _chunks(path))
     return seen
+
+
+def _decodes(decoder: codecs.IncrementalDecoder, chunk: bytes) -> bool:
+    """Whether the stream is still valid; the empty chunk ends it."""
+    if chunk.isascii() and chunk and decoder.getstate() == (b"", 0):
+        return True
+    try:
+        decoder.decode(chunk, final=not chunk)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _chunks(path: Path) -> Iterator[bytes]:

@@ -18,7 +18,7 @@ from catalog.ingest.errors import IngestError
 
 Progress = Callable[[str, float], None]  # (step, share done 0..1); called in the caller's thread
 
-MEMORY_BYTES = 600_000_000
+MEMORY_BYTES = 450_000_000  # of the engine; what it does not count (code, buffers, the process) comes on top
 DISK_BYTES = 200_000_000_000  # what one ingest may spill
 TICK_SECONDS = 0.25
 

@@ -13,13 +13,14 @@ from pyarrow import ArrowException, types
 
 from audit.wording import say
 from catalog.ingest import foreign_table, workbook
-from catalog.ingest.delimited import number_headers, read_layout
+from catalog.ingest.delimited import breaks_in_quotes, number_headers, read_layout
 from catalog.ingest.encoding import Encoding, detect, rewrite
 from catalog.ingest.engine import Progress, identifier, literal, silent
 from catalog.ingest.errors import IngestError
 
 REJECTS = 100_000  # ragged lines told apart; with more, the file is not the table it seems to be
 MAX_LINE_BYTES = 2_000_000
+BUFFER_BYTES = 4_000_000  # a thread reads one at a time: small enough to share a small file, and the memory
 MAX_CELLS = 50_000_000_000  # of a Parquet file, whose size says nothing of its rows
 _ZIP, _PARQUET = b"PK\x03\x04", b"PAR1"
 _PACKED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"\x28\xb5\x2f\xfd")
@@ -39,6 +40,7 @@ class Source:
     newline: str = "\n"
     encoding: str = ""
     warnings: tuple[str, ...] = ()
+    serial: bool = False  # lines may end inside quotes: the engine's threads would guess where records start
     copied: bool = False  # `path` is ours and may be removed after use
     floats: frozenset[int] = frozenset()  # Parquet: places of floating-point columns, whose NaN means null
 
@@ -63,8 +65,9 @@ class Source:
         )
         return (
             f"read_csv({literal(str(self.path))}, auto_detect = false, header = true, new_line = '{newline}', "
+            f"parallel = {'false' if self.serial else 'true'}, "
             f"delim = {literal(self.delimiter)}, quote = '\"', escape = '\"', nullstr = '', "
-            f"max_line_size = {MAX_LINE_BYTES}, columns = {{{columns}}}, {store})"
+            f"max_line_size = {MAX_LINE_BYTES}, buffer_size = {BUFFER_BYTES}, columns = {{{columns}}}, {store})"
         )
 
     def _cell(self, place: int, header: str) -> str:
@@ -86,7 +89,7 @@ def open_source(
     """Open a CSV, XLSX or Parquet file, told apart by content. Copies go to `folder`.
 
     `encoding` and `delimiter` override the guess. Raises IngestError source.*: empty, no_header, no_rows, encoding,
-    nul_bytes, password, old_excel, damaged, too_large, too_wide, nested, sheet, packed, unknown, path.
+    nul_bytes, password, old_excel, damaged, quotes, too_large, too_wide, nested, sheet, packed, unknown, path.
     """
     progress("decode", 0.0)
     path = path.resolve()
@@ -103,7 +106,8 @@ def open_source(
     elif head.startswith(_ZIP):
         with _fresh(folder) as target:
             headers = workbook.write_csv(path, target, sheet=sheet, progress=progress)
-        source = Source(target, "xlsx", headers, ",", encoding="utf-8", copied=True)
+            serial = breaks_in_quotes(target, ",")
+        source = Source(target, "xlsx", headers, ",", encoding="utf-8", serial=serial, copied=True)
     else:
         source = _text(path, folder, encoding, delimiter, progress)
     progress("decode", 1.0)
@@ -129,7 +133,8 @@ def open_table(
             conninfo, schema, table, target, timeout_seconds=timeout_seconds, progress=progress
         )
         read_layout(target, ",")  # refuses a table without rows
-    return Source(target, "postgresql", headers, ",", encoding="utf-8", copied=True)
+        serial = breaks_in_quotes(target, ",")
+    return Source(target, "postgresql", headers, ",", encoding="utf-8", serial=serial, copied=True)
 
 
 @contextmanager
@@ -151,11 +156,17 @@ def _text(
     warnings = (found.warning,) if found.warning else ()
     if found.plain:
         layout = read_layout(path, delimiter)
-        return Source(path, "csv", layout.headers, layout.delimiter, found.newline, found.name, warnings)
+        serial = breaks_in_quotes(path, layout.delimiter)
+        return Source(
+            path, "csv", layout.headers, layout.delimiter, found.newline, found.name, warnings, serial
+        )
     with _fresh(folder) as target:
         rewrite(path, found.name, target, progress=progress)
         layout = read_layout(target, delimiter)
-    return Source(target, "csv", layout.headers, layout.delimiter, "\n", found.name, warnings, copied=True)
+        serial = breaks_in_quotes(target, layout.delimiter)
+    return Source(
+        target, "csv", layout.headers, layout.delimiter, "\n", found.name, warnings, serial, copied=True
+    )
 
 
 def _parquet(path: Path) -> Source:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from random import Random
 from typing import Any
 
@@ -23,27 +23,30 @@ def synthetic_rows(schema: Schema, profile: Profile, n: int = 20, seed: int = 0)
     the data is shown, and no value of a column without public values ever occurs other than by chance.
     """
     chance = Random(f"synthetic {seed}")  # noqa: S311 - a sample, not a secret
-    share = profile.units / profile.rows if profile.rows else 0
-    units = [chance.getrandbits(64) for _ in range(max(1, round(n * share)))]
-    return [_row(schema, profile, chance, units) for _ in range(n)]
+    units = [chance.getrandbits(64) for _ in range(max(1, min(n, profile.units)))]
+    alone = profile.units >= profile.rows  # a row for each unit
+    return [
+        _row(schema, profile, chance, units[i % len(units)] if alone else chance.choice(units))
+        for i in range(n)
+    ]
 
 
-def _row(schema: Schema, profile: Profile, chance: Random, units: list[int]) -> dict[str, Any]:
+def _row(schema: Schema, profile: Profile, chance: Random, unit: int) -> dict[str, Any]:
     drawn: dict[str, Any] = {}
     columns = kept(schema)
     for column in columns:
         if column.derived is None:
             known = profile.column(column.name) or ColumnProfile(column.name, 0.0)
-            drawn[column.name] = _value(column, known, chance, units)
+            drawn[column.name] = _value(column, known, chance, unit)
     for column in columns:
         if column.derived is not None:
             drawn[column.name] = _derived(column, column.derived, drawn, chance)
     return {column.name: drawn[column.name] for column in columns}
 
 
-def _value(column: Column, known: ColumnProfile, chance: Random, units: list[int]) -> Any:
+def _value(column: Column, known: ColumnProfile, chance: Random, unit: int) -> Any:
     if column.kind is ColumnKind.PRIVACY_UNIT:
-        return chance.choice(units)
+        return unit
     if chance.random() < known.null_share:
         return None
     if column.domain is not None:
@@ -77,11 +80,26 @@ _PARSERS: dict[ColumnType, Callable[[str], Any]] = {
 
 def _number(column: Column, bars: tuple[Bar, ...], chance: Random) -> int | Decimal:
     [bar] = chance.choices(bars or (PLAIN,), [b.share + 0.001 for b in bars or (PLAIN,)])
-    low = Decimal(bar.low or bar.high or "0")
-    high = Decimal(bar.high or bar.low or "100")
+    low, high = _range(bar, bars)
     scale = column.scale if column.type is ColumnType.DECIMAL else 0
-    number = (low + (high - low) * Decimal(str(chance.random()))).quantize(Decimal(1).scaleb(-scale))
+    number = low + (high - low) * Decimal(str(chance.random()))
+    number = number.quantize(Decimal(1).scaleb(-scale), ROUND_FLOOR)
     return number if scale else int(number)
+
+
+def _range(bar: Bar, bars: tuple[Bar, ...]) -> tuple[Decimal, Decimal]:
+    """An open end is drawn as wide as the narrowest bar beside it, and not across nought: tails are not public."""
+    if not bar.low and not bar.high:
+        return Decimal(PLAIN.low), Decimal(PLAIN.high)
+    if bar.low and bar.high:
+        return Decimal(bar.low), Decimal(bar.high)
+    edge = Decimal(bar.low or bar.high)
+    width = min(
+        (Decimal(b.high) - Decimal(b.low) for b in bars if b.low and b.high), default=abs(edge) or Decimal(1)
+    )
+    if bar.low:
+        return edge, edge + width
+    return (max(edge - width, Decimal(0)) if edge > 0 else edge - width), edge
 
 
 def _moment(column: Column, known: ColumnProfile, chance: Random) -> date | datetime:

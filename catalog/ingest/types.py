@@ -13,6 +13,7 @@ from catalog.schema import DECIMAL_COMMA, MAX_SCALE, ColumnType
 ENOUGH = 0.95  # share of values a type must explain
 COMMON = 0.99  # share of values whose digits a rounded scale keeps
 DIGITS = 18
+TRIED = 50  # values a date pattern must match one of to be looked at
 MISSING = frozenset(
     {"NA", "N/A", "n/a", "NULL", "null", "NaN", "nan", "None", "#N/A"}
     | {"-", "--", "—", "——", "…", ".", "?", "/", "无", "缺", "暂无"}
@@ -108,7 +109,11 @@ def _timestamp(values: list[str]) -> TypeGuess | None:
 def _pattern(
     values: list[str], formats: tuple[str, ...], iso: re.Pattern[str], kind: ColumnType
 ) -> TypeGuess | None:
-    matched = {form: {v for v in values if _parses(v, form, iso)} for form in formats}
+    some = values[:TRIED]
+    likely = [form for form in formats if any(_parses(v, form, iso) for v in some)]
+    if not likely:
+        return None
+    matched = {form: {v for v in values if form in likely and _parses(v, form, iso)} for form in formats}
     ordered = sorted(formats, key=lambda form: -len(matched[form]))  # stable: earlier formats win ties
     best = ordered[0]
     if len(matched[best]) >= ENOUGH * len(values):

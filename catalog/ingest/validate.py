@@ -28,7 +28,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`code`: missing, type, range, fraction, scale, domain; or, with column "", ragged, quotes, line."""
+    """`code`: missing, type, range, fraction, scale, long, domain; or, with column "", ragged, quotes, line."""
 
     column: str
     code: str
@@ -73,34 +73,53 @@ def _count(
     rows = staging.rows_sql(source, schema, precise=False, rejects=rejects)
     good = staging.good_sql(schema, precise=False)
     sql = f"SELECT count(*), count(*) FILTER (NOT ({good})) FROM ({rows})"  # noqa: S608 - names quoted
-    [(total, bad)] = run(connection, sql, step="validate", progress=progress, span=(0.0, 0.5))
+    [(total, bad)] = run(connection, sql, step="validate", progress=progress, span=(0.0, 0.4))
     return total, bad, staging.ragged(connection, source, rejects)
 
 
 def _explain(
     connection: duckdb.DuckDBPyConnection, source: Source, schema: Schema, progress: Progress
 ) -> Findings:
-    """One pass in file order that keeps, per column and code, a count and the first rows: bounded memory."""
+    """The precise reading: a count of every kind of fault, then the first rows of those that occur. Bounded memory."""
     rejects = f"rejects_{uuid4().hex}"
-    checks = [(c, code, sql) for c in schema.columns for code, sql in cells.checks(c)]
-    wanted = ["count(*)", f"count(*) FILTER ({' OR '.join(sql for _, _, sql in checks)})"]
-    for column, _, sql in checks:
-        shown = _shown(column, schema)
-        wanted += [f"count(*) FILTER ({sql})", f"min(_row, {SAMPLES}) FILTER ({sql})"]
-        wanted.append(f"arg_min(coalesce({shown}, ''), _row, {SAMPLES}) FILTER ({sql})")
-    rows = staging.rows_sql(source, schema, precise=True, rejects=rejects, numbered=True)
-    sql = f"SELECT {', '.join(wanted)} FROM ({rows})"  # noqa: S608 - names quoted
-    [found] = run(connection, sql, step="validate", progress=progress, span=(0.5, 1.0))
+    checks = [(column, code, sql) for column in schema.columns for code, sql in cells.checks(column)]
+    counts = ["count(*)", f"count(*) FILTER ({' OR '.join(sql for _, _, sql in checks)})"]
+    counts += [f"count(*) FILTER ({sql})" for _, _, sql in checks]
+    rows = staging.rows_sql(source, schema, precise=True, rejects=rejects)
+    sql = f"SELECT {', '.join(counts)} FROM ({rows})"  # noqa: S608 - names quoted
+    [(total, bad, *numbers)] = run(connection, sql, step="validate", progress=progress, span=(0.4, 0.7))
     broken = staging.ragged(connection, source, rejects)
-    faults = list(_broken_faults(broken))
-    for place, (column, code, _) in enumerate(checks):
-        count, numbers, values = found[2 + 3 * place : 5 + 3 * place]
-        if count:
-            hidden = _hidden(column, schema)
-            pairs = zip(staging.file_rows(numbers, broken), values, strict=True)
-            samples = tuple(Sample(row, None if hidden else value) for row, value in pairs)
-            faults.append(Fault(column.name, code, count, samples))
-    return Findings(found[0] + broken.count, found[1] + broken.count, tuple(faults))
+    met = [(check, count) for check, count in zip(checks, numbers, strict=True) if count]
+    faults = _sampled(connection, source, schema, met, broken, progress) if met else ()
+    return Findings(total + broken.count, bad + broken.count, (*_broken_faults(broken), *faults))
+
+
+Check = tuple[Column, str, str]  # column, code, SQL that is true for a fault
+
+
+def _sampled(
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    schema: Schema,
+    met: list[tuple[Check, int]],
+    broken: Ragged,
+    progress: Progress,
+) -> tuple[Fault, ...]:
+    wanted = []
+    for (column, _, sql), _ in met:
+        wanted.append(f"min(_row, {SAMPLES}) FILTER ({sql})")
+        wanted.append(f"arg_min(coalesce({_shown(column, schema)}, ''), _row, {SAMPLES}) FILTER ({sql})")
+    rows = staging.rows_sql(source, schema, precise=True, rejects=f"rejects_{uuid4().hex}", numbered=True)
+    sql = f"SELECT {', '.join(wanted)} FROM ({rows})"  # noqa: S608 - names quoted
+    [found] = run(connection, sql, step="validate", progress=progress, span=(0.7, 1.0))
+    faults = []
+    for place, ((column, code, _), count) in enumerate(met):
+        numbers, values = found[2 * place], found[2 * place + 1]
+        hidden = _hidden(column, schema)
+        pairs = zip(staging.file_rows(numbers, broken), values, strict=True)
+        samples = tuple(Sample(row, None if hidden else value) for row, value in pairs)
+        faults.append(Fault(column.name, code, count, samples))
+    return tuple(faults)
 
 
 def _broken_faults(broken: Ragged) -> tuple[Fault, ...]:

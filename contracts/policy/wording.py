@@ -87,7 +87,6 @@ _WORDS: Final[dict[str, _Said]] = {
         "Raw data stays: no raw record may be copied or passed on; only protected statistics leave.",
     ),
     "separator": _Said("、", ", "),
-    "sentence_end": _Said("", " "),
     "time": _Said("{at.year}年{at.month}月{at.day}日 {at:%H:%M}", "{at:%Y-%m-%d %H:%M}"),
 }
 
@@ -95,8 +94,9 @@ _FUNCTIONS: Final = {Aggregate.COUNT: "count", Aggregate.SUM: "sum", Aggregate.A
 
 
 def describe(terms: Terms, language: str, *, names: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
-    """(label, text) pairs, one per term or dataset, in reading order.
+    """(label, text) pairs in reading order: one per term, column of a dataset, and rule of protection.
 
+    Neighbouring pairs of one label belong together; a page may show the label once.
     `language`: any tag that begins with "zh" gives Chinese, every other English. `names`: words to show for
     the uid of an organization or dataset and for a column (`"loans.amount"`); else the identity is shown.
     """
@@ -116,20 +116,22 @@ class _Writer:
         for dataset in terms.datasets:
             name = self._names.get(dataset.uid, "")
             label = f"{name} ({dataset.name})" if name else dataset.name
-            yield self._say("dataset", name=label), self._dataset(dataset)
+            for said in self._dataset(dataset):
+                yield self._say("dataset", name=label), said
         yield self._say("joins"), self._joins(terms.joins)
-        yield self._say("protection"), self._protection(terms)
+        for said in self._protection(terms):
+            yield self._say("protection"), said
         yield self._say("quota"), self._say("quota_text", runs=terms.max_runs)
         start, end = self._time(terms.valid_from), self._time(terms.valid_until)
         yield self._say("term"), self._say("term_text", start=start, end=end)
         yield self._say("retention"), self._say("retention_text", days=terms.retention_days)
         yield self._say("forbidden"), self._say("forbidden_text")
 
-    def _dataset(self, dataset: DatasetTerm) -> str:
-        said = [self._column(dataset, column) for column in dataset.columns]
+    def _dataset(self, dataset: DatasetTerm) -> Iterator[str]:
+        for column in dataset.columns:
+            yield self._column(dataset, column)
         if dataset.unit is None:
-            said.append(self._say("no_unit_text"))
-        return self._sentences(said)
+            yield self._say("no_unit_text")
 
     def _column(self, dataset: DatasetTerm, column: ColumnTerm) -> str:
         meaning = self._names.get(f"{dataset.name}.{column.name}", "")
@@ -151,20 +153,16 @@ class _Writer:
         equalities = [f"{'.'.join(join.left)} = {'.'.join(join.right)}" for join in joins]
         return self._say("joins_text", joins=self._list(equalities))
 
-    def _protection(self, terms: Terms) -> str:
+    def _protection(self, terms: Terms) -> Iterator[str]:
         rules = terms.disclosure
-        counts = "round_text" if rules.round_counts > 1 else "exact_counts_text"
-        sums = "digits_text" if rules.sum_digits else "exact_sums_text"
-        return self._sentences(
-            [
-                self._say("k_text", n=rules.min_contributors),
-                self._say("dominance_text", n=rules.dominance_n, percent=rules.dominance_percent),
-                self._say("p_text", percent=rules.p_percent),
-                self._say(counts, base=rules.round_counts),
-                self._say(sums, digits=rules.sum_digits),
-                self._say("size_text", dimensions=rules.max_dimensions, cells=rules.max_cells),
-            ]
+        yield self._say("k_text", n=rules.min_contributors)
+        yield self._say("dominance_text", n=rules.dominance_n, percent=rules.dominance_percent)
+        yield self._say("p_text", percent=rules.p_percent)
+        yield self._say(
+            "round_text" if rules.round_counts > 1 else "exact_counts_text", base=rules.round_counts
         )
+        yield self._say("digits_text" if rules.sum_digits else "exact_sums_text", digits=rules.sum_digits)
+        yield self._say("size_text", dimensions=rules.max_dimensions, cells=rules.max_cells)
 
     def _say(self, key: str, **values: object) -> str:
         said = _WORDS[key]
@@ -172,9 +170,6 @@ class _Writer:
 
     def _list(self, parts: list[str]) -> str:
         return self._say("separator").join(parts)
-
-    def _sentences(self, parts: list[str]) -> str:
-        return self._say("sentence_end").join(parts)
 
     def _name(self, uid: str) -> str:
         return self._names.get(uid, uid)

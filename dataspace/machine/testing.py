@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from dataspace.machine import keys, services
+from dataspace.machine import keys, services, translations
 from dataspace.machine.lock import AlreadyRunningError
 from dataspace.machine.paths import PROJECT, Paths
 from dataspace.machine.services import Services
@@ -27,8 +27,10 @@ def run_benchmarks(paths: Paths, arguments: list[str]) -> int:
 
 
 def _run(paths: Paths, kind: str, module: list[str], *, durable: bool) -> int:
+    translations.compile_changed()
     with _free_services(paths, kind, durable=durable) as (supervisor, known):
         environment = dict(known.environment)
+        environment["PYTHONHASHSEED"] = "0"  # parallel test processes must see sets in the same order
         if kind == "test":
             environment["DJANGO_SETTINGS_MODULE"] = "dataspace.settings.test"
             for name in keys.MAKERS:  # the test settings name fixed ones, so that results repeat

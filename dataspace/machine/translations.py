@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import ast
 import io
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dataspace.machine.paths import PROJECT
 
@@ -37,7 +38,7 @@ KEYWORDS = {
     **{f"{name}_lazy": at for name, at in _WITH_LAZY.items()},
 }
 # Module → its functions whose words are for people; they count in a file that imports them, by its own names.
-IMPORTED = {
+IMPORTED: dict[str, dict[str, Any]] = {
     "django.utils.translation": KEYWORDS,
     "audit.wording": {"say": None, "template": None},
 }
@@ -61,7 +62,7 @@ def compile_changed(folder: Path = LOCALE_FOLDER) -> int:
     from babel.messages.mofile import write_mo  # noqa: PLC0415 - not needed on most starts
 
     for po in stale:
-        draft = po.with_suffix(".mo.new")
+        draft = po.with_suffix(f".{os.getpid()}.mo")  # several may start at once
         with draft.open("wb") as file:
             write_mo(file, _read(po))
         draft.replace(po.with_suffix(".mo"))
@@ -93,7 +94,7 @@ def extracted(source: Path) -> Catalog:
     return found
 
 
-def _imported(code: str) -> dict[str, object]:
+def _imported(code: str) -> dict[str, Any]:
     """What a file calls the marking functions it imports: `from django.utils.translation import gettext as _t`."""
     return {
         name.asname or name.name: IMPORTED[node.module][name.name]

@@ -348,7 +348,7 @@ def test_results_can_be_downloaded_until_the_retention_ends(city, contract, work
 def test_preview_tells_cost_and_problems_and_charges_nothing(city, contract):
     acting = factories.actor(city.enterprise)
     good = preview(actor=acting, contract=contract, question=Question(text=SQL))
-    assert (good.problems, good.rows, good.cells, good.runs_left) == ([], 120, 3, 100)
+    assert (good.problems, good.warnings, good.rows, good.cells, good.runs_left) == ([], [], 120, 3, 100)
     bad = preview(actor=acting, contract=contract, question=Question(text="SELECT kwh FROM electricity"))
     assert bad.problems
     assert Contract.objects.get(pk=contract.pk).runs_used == 0

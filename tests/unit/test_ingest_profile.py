@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from catalog.ingest import Profile, build, open_source, profile, synthetic_rows
-from catalog.ingest.profile import LEAST
+from catalog.ingest.profile import LEAST, Bar, ColumnProfile, Quality
 from catalog.schema import Column, ColumnKind, ColumnType, Derivation, DeriveRule, Schema
 
 D, Q = ColumnKind.DIMENSION, ColumnKind.QUASI_IDENTIFIER
@@ -141,3 +141,28 @@ def test_direct_identifiers_are_not_in_a_sample(tmp_path: Path) -> None:
     )
     schema = Schema(columns)
     assert "note" not in synthetic_rows(schema, _profile(tmp_path, schema), n=1)[0]
+
+
+def _drawn(bars: tuple[Bar, ...], rows: int = 1000, units: int = 100) -> list[dict[str, object]]:
+    columns = (
+        Column("firm", "firm", ColumnType.TEXT, ColumnKind.PRIVACY_UNIT, unit_space="enterprise"),
+        Column("use", "use", ColumnType.INTEGER, ColumnKind.MEASURE),
+    )
+    known = tuple(ColumnProfile(c.name, 0.0, bars=bars if c.name == "use" else ()) for c in columns)
+    return synthetic_rows(Schema(columns), Profile(rows, units, Quality(1, 1, 1), known), n=20)
+
+
+def test_the_open_ends_of_a_histogram_are_drawn_as_a_spread_not_as_one_number() -> None:
+    ends = (Bar("<5", 0.6, "", "5"), Bar("5-10", 0.2, "5", "10"), Bar(">=10", 0.2, "10", ""))
+    values = {row["use"] for row in _drawn(ends)}
+    assert values <= set(range(15)), "nothing below nought, nothing far beyond the last public edge"
+    assert len(values & set(range(5))) > 2
+    assert _drawn((Bar("<-5", 1.0, "", "-5"),))[0]["use"] in range(-10, -5)
+    assert _drawn((Bar("<5", 1.0, "", "5"),))[0]["use"] in range(5)
+    assert _drawn((Bar("all", 1.0, "", ""),))[0]["use"] in range(100)
+
+
+def test_a_sample_meets_many_units_and_each_but_once_where_each_has_one_row() -> None:
+    assert len({row["firm"] for row in _drawn((), rows=400_000, units=20_000)}) > 8
+    assert len({row["firm"] for row in _drawn((), rows=500, units=500)}) == 20
+    assert len({row["firm"] for row in _drawn((), rows=500, units=3)}) <= 3

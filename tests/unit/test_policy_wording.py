@@ -27,7 +27,8 @@ def test_each_phrase_takes_the_same_values_in_both_languages() -> None:
 @given(valid_terms())
 def test_every_contract_can_be_told_in_both_languages_in_the_same_order(terms: Terms) -> None:
     chinese, english = describe(terms, "zh-hans"), describe(terms, "en")
-    assert len(chinese) == len(english) == 10 + len(terms.datasets)
+    columns = sum(len(d.columns) + (d.unit is None) for d in terms.datasets)
+    assert len(chinese) == len(english) == 15 + columns
     assert all(label and said for label, said in chinese + english)
 
 
@@ -40,6 +41,16 @@ def test_chinese_is_chinese_under_any_of_its_tags(language: str) -> None:
     assert "贷款金额 (amount)：可以求和、求平均。" in said
     assert "至少由 10 个不同主体构成" in said
     assert "district：可以按它分组和筛选，取值为 “历下区”、“市中区”、“other”。" in said
+
+
+def test_each_column_and_each_rule_of_protection_has_a_line_of_its_own() -> None:
+    said = describe(TERMS, "en", names=NAMES)
+    columns = [words for label, words in said if label == "Dataset: 企业贷款 (loans)"]
+    assert [words.split(":")[0] for words in columns] == [
+        NAMES.get(f"loans.{c.name}", "") + f" ({c.name})" if f"loans.{c.name}" in NAMES else c.name
+        for c in LOANS.columns
+    ]
+    assert len([words for label, words in said if label == "Protection of results"]) == 6
 
 
 def test_english_holds_no_chinese_but_what_the_terms_say() -> None:
@@ -72,7 +83,8 @@ def test_a_long_list_of_values_is_cut_and_counted() -> None:
 
 def test_exact_results_are_told_as_exact() -> None:
     said = text(replace(TERMS, disclosure=DisclosureTerms(round_counts=1, sum_digits=0)), "en")
-    assert "Counts are not rounded. Sums are not rounded." in said
+    assert "Counts are not rounded." in said
+    assert "Sums are not rounded." in said
 
 
 def test_braces_in_what_the_parties_wrote_stay_as_written() -> None:
