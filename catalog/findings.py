@@ -25,6 +25,7 @@ FAULT_NAMES: Mapping[str, StrOrPromise] = {
     "ragged": _("the row has more or fewer cells than the header"),
     "quotes": _("quotation marks are not closed"),
     "line": _("the line cannot be read"),
+    "long": _("is longer than a cell may be"),
 }
 SHOWN_ROWS = 20  # of each fault
 

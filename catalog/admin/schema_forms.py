@@ -22,8 +22,15 @@ class LinesField(forms.CharField):
     widget = forms.Textarea(attrs={"rows": 1, "cols": 16})
 
     def clean(self, value: Any) -> tuple[str, ...]:
-        text = super().clean(value)
-        return tuple(line.strip() for line in text.splitlines() if line.strip())
+        return _lines(super().clean(value))
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """By its lines: browsers end each with carriage return and line feed."""
+        return _lines(initial or "") != _lines(data or "")
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 
 class DescribedForm(forms.Form):
@@ -115,6 +122,14 @@ class SchemaForm:
             data, prefix="derived", form_kwargs={"headers": self.headers},
             initial=[_initial_derived(column, places) for column in derived],
         )  # fmt: skip
+
+    @staticmethod
+    def came_with(data: Any) -> bool:
+        """Whether a POST carries the schema form."""
+        return "columns-TOTAL_FORMS" in data
+
+    def has_changed(self) -> bool:
+        return self.columns.has_changed() or self.derived.has_changed()
 
     def is_valid(self) -> bool:
         return all([self.columns.is_valid(), self.derived.is_valid()]) and len(self.columns.forms) == len(

@@ -102,7 +102,12 @@ class VersionAdmin(RoomAdmin[Version]):
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         version = self._own(request, pk)
-        form = SchemaForm(version.schema, request.POST)
+        done = _("Corrected. It is being checked again.")
+        return self._corrected(request, version, SchemaForm(version.schema, request.POST), done)
+
+    def _corrected(
+        self, request: HttpRequest, version: Version, form: SchemaForm, done: StrOrPromise
+    ) -> HttpResponse:
         faults: list[str] = []
         if form.is_valid():
             try:
@@ -110,17 +115,32 @@ class VersionAdmin(RoomAdmin[Version]):
             except Refused as refused:
                 faults = [refused.reason, *form.show(refused)]
             else:
-                messages.success(request, str(_("Corrected. It is being checked again.")))
+                messages.success(request, str(done))
                 return redirect("admin:catalog_version_change", version.pk)
         return self._page(request, version, form, faults or [str(_("Correct what is marked."))])
 
     def act(self, request: HttpRequest, pk: int, act: str) -> HttpResponse:
-        """The provider's decision: one of BadRows."""
+        """The provider's decision: one of BadRows.
+
+        The schema form comes along. What was corrected and not yet saved is never passed over: it is saved and
+        checked first, and the provider decides on what was checked.
+        """
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         version, actor = self._own(request, pk), actor_of(request)
         if act not in BadRows:
             raise Http404
+        if (
+            act != BadRows.REJECT
+            and version.state == VersionState.CHECKED
+            and SchemaForm.came_with(request.POST)
+        ):
+            form = SchemaForm(version.schema, request.POST)
+            if not form.is_valid() or form.has_changed():
+                first = _(
+                    "Your corrections were saved first and are being checked. Look at the result, then decide."
+                )
+                return self._corrected(request, version, form, first)
         if act == BadRows.REJECT:
             attempt(request, lambda: services.reject_version(actor=actor, version=version), _("Rejected."))
         else:

@@ -21,7 +21,11 @@ UNIT, FIRST_KEY, GOOD = "_unit_text", "_first_key", "_good"
 
 @dataclass(frozen=True, slots=True)
 class Ragged:
-    """Records that are not the header's width or not well quoted: data row (1-based, file order) and code."""
+    """Records that are not the header's width or not well quoted: data row (1-based, file order) and code.
+
+    The engine counts blank lines here and nowhere else, so in a file that has both blank lines and ragged records the
+    numbers of rows after the first blank line are off by the blank lines before them.
+    """
 
     rows: tuple[tuple[int, str], ...] = ()
     doubtful: bool = False  # the fast reading met cells that are no plain numbers: read again, precisely

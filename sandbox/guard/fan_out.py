@@ -36,14 +36,20 @@ def fan_out(
     repeated = sorted(name for name in counted if many - {name})
     if not repeated:
         return []
-    causes = sorted(many if len(many) > 1 else many - set(repeated))
-    reason = say(
-        "Each row of %(counted)s is counted once for every matching row of the other dataset, since "
-        "%(causes)s has several rows for the same unit. Keep one period of %(causes)s (filter it to one "
-        "month, say), or ask about each dataset on its own.",
-        counted=", ".join(repeated),
-        causes=", ".join(causes),
-    )
+    if len(many) > 1:
+        reason = say(
+            "%(datasets)s have several rows for the same unit, and the join pairs each with each: sums, averages "
+            "and counts of records count the pairs. Keep one period on both sides (filter each to one month, "
+            "say), or ask about each dataset on its own.",
+            datasets=", ".join(sorted(many)),
+        )
+    else:
+        reason = say(
+            "%(cause)s has several rows for the same unit, and the join repeats each row of %(repeated)s as often. "
+            "Keep one period of %(cause)s (filter it to one month, say), or ask about %(repeated)s on its own.",
+            cause=", ".join(many),
+            repeated=", ".join(repeated),
+        )
     return [{"code": "query.fan_out", "reason": reason}]
 
 

@@ -14,14 +14,13 @@ from audit.events import Event
 from audit.recorder import record
 from audit.refusals import Refused
 from audit.use_case import use_case
-from contracts.decisions import Action, Facts, decide
 from contracts.names import names_in
-from contracts.permissions import check_can_compute
 from contracts.policy.canonical import digest, matches
 from contracts.policy.wording import describe
 from parties.actors import Actor
 from sandbox.formats import FORMATS, from_ipc, render
 from sandbox.models import Release
+from sandbox.permissions import check_can_open
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +28,6 @@ class Download:
     name: str
     content_type: str
     body: bytes
-
-
-def check_can_open(actor: Actor, release: Release) -> None:
-    """Whether the enterprise may see its result at this moment, on a page as in a file (P8)."""
-    contract = release.run.contract
-    check_can_compute(actor, contract)
-    decide(contract, Facts(action=Action.DOWNLOAD, now=timezone.now(), released_at=release.released))
 
 
 @use_case("release.download", about="release")

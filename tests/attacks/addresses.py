@@ -19,10 +19,10 @@ NO_OBJECT = frozenset({
     "admin:catalog_dataset_changelist", "admin:catalog_dataset_add",
     "admin:catalog_source_changelist", "admin:catalog_source_add",
     "admin:catalog_version_changelist", "admin:catalog_version_add",
-    "set_language",
+    "set_language", "",  # a redirect without a name
     "api:schema", "api:docs", "api:token", "api:datasets", "api:requests", "api:contracts", "api:runs",
     "api:audit-entries", "api:audit-export", "api:nothing",
-    "portal:home", "portal:login", "portal:logout", "portal:catalog", "portal:basket", "portal:basket_add",
+    "portal:home", "portal:login", "portal:password", "portal:logout", "portal:catalog", "portal:basket", "portal:basket_add",
     "portal:requests", "portal:contracts", "portal:runs",
     "portal:audit", "portal:audit_verify", "portal:audit_export", "portal:audit_tamper",
 })  # fmt: skip

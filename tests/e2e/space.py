@@ -34,10 +34,13 @@ class Space:
 
     url: str
     paths: Paths
+    web: subprocess.Popen[bytes]
 
     def wait(self) -> None:
         """Until a page answers."""
-        _wait(lambda: _answers(self.url), f"the web server; see {self.paths.log}")
+        _wait(lambda: self.web.poll() is not None or _answers(self.url), "the web server")
+        if self.web.returncode is not None:
+            pytest.fail("the web server ended:\n" + (self.paths.log / "web.log").read_text()[-2000:])
 
 
 @contextmanager
@@ -51,9 +54,10 @@ def running(paths: Paths) -> Iterator[Space]:
     port = programs.free_port(8300 + os.getpid() % 500)
     [sealer] = [p for p in programs.background(environment, paths) if p.name == "sealer"]
     with ExitStack() as stack:
-        for program in (valkey.program(paths), programs.web(environment, paths, port), sealer):
+        web = stack.enter_context(_kept(programs.web(environment, paths, port), paths.log))
+        for program in (valkey.program(paths), sealer):
             stack.enter_context(_kept(program, paths.log))
-        yield Space(f"http://{programs.HOST}:{port}", paths)
+        yield Space(f"http://{programs.HOST}:{port}", paths, web)
     leftovers.end(paths.data)
 
 
@@ -98,15 +102,15 @@ def _collect_static(environment: dict[str, str]) -> None:
 
 
 @contextmanager
-def _kept(program: Program, log: Path) -> Iterator[None]:
+def _kept(program: Program, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The program, until the end of the block; it also dies with this process."""
-    with (log / f"{program.name}.log").open("ab") as out, warnings.catch_warnings():
+    with (log / f"{program.name}.log").open("wb") as out, warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # fork beside the engine's threads; exec follows
         process = spawn(program, out)
     try:
         if program.name == "valkey":
             _wait(lambda: program.ready(process.pid), "Valkey")
-        yield
+        yield process
     finally:
         os.killpg(process.pid, signal.SIGKILL)  # nothing waits for a clean end: the database is emptied next
         process.wait()

@@ -158,6 +158,24 @@ def test_an_untouched_schema_form_gives_the_same_schema_back(browser, own) -> No
     assert fresh(version).schema == version.schema
 
 
+def test_corrections_that_were_not_saved_are_not_passed_over_by_publishing(browser, own) -> None:
+    version = checked(own, describe(own))
+    act = reverse("admin:catalog_version_act", args=[version.pk, "publish"])
+    page = browser.get(reverse("admin:catalog_version_change", args=[version.pk]))
+    data = schema_fields(page)
+    data[name_of(page, "用电量", "name")] = "kwh"
+    page = browser.post(act, data, follow=True)
+    assert messages(page)
+    assert fresh(version).state == VersionState.UPLOADED, "saved and checked first, not published"
+    assert fresh(version).schema.column("kwh") is not None
+    work_on(version.uid)
+    page = browser.get(reverse("admin:catalog_version_change", args=[version.pk]))
+    # A browser ends the lines of a list of values with carriage return and line feed.
+    untouched = {name: text.replace("\n", "\r\n") for name, text in schema_fields(page).items()}
+    browser.post(act, untouched)
+    assert fresh(version).state == VersionState.BUILDING, "an untouched form is no obstacle"
+
+
 def test_a_derived_column_is_added_and_follows_a_renamed_source(browser, own) -> None:
     version = checked(own, describe(own))
     page = browser.get(reverse("admin:catalog_version_change", args=[version.pk]))

@@ -77,8 +77,9 @@ class Broker:
 
 
 @pytest.fixture
-def broker(tmp_path) -> Iterator[Broker]:
+def broker(tmp_path, monkeypatch) -> Iterator[Broker]:
     made = Broker(tmp_path)
+    monkeypatch.setenv("CELERY_BROKER_URL", made.url)  # Celery heeds it before its configuration
     made.start()
     sender = Celery("sender")
     sender.config_from_object("django.conf:settings", namespace="CELERY")

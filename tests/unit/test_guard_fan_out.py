@@ -18,13 +18,14 @@ def warned(sql: str, **sizes: tuple[int, int]) -> list[str]:
 
 def test_sums_over_pairs_of_rows_are_warned_of_with_both_names() -> None:
     [reason] = warned(f"SELECT SUM(power.kwh) AS s {FROM}", loans=MANY, power=MANY)
-    assert "loans, power has several rows" in reason
+    assert "loans, power have several rows" in reason
+    assert "one period on both sides" in reason
 
 
 def test_a_value_of_the_single_side_is_repeated_by_the_many_rows_of_the_other() -> None:
     [reason] = warned(f"SELECT SUM(loans.amount) AS s {FROM}", loans=ONE, power=MANY)
-    assert "Each row of loans is counted once for every" in reason
     assert "power has several rows" in reason
+    assert "repeats each row of loans" in reason
     assert warned(f"SELECT SUM(power.kwh) AS s {FROM}", loans=ONE, power=MANY) == []
 
 
