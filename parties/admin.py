@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 from django import forms
@@ -11,7 +12,7 @@ from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from knox.models import AuthToken
 
@@ -147,6 +148,20 @@ class AccountAdmin(ForAdministrators, UserAdmin[User]):
             record(Event.ACCOUNT_CREATED, actor=actor, about=obj.audit_ref, organization=organization)
         elif form.changed_data:
             record(Event.ACCOUNT_CHANGED, actor=actor, about=obj.audit_ref, fields=sorted(form.changed_data))
+
+    @transaction.atomic
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
+        """Another account's password is set: Django says so in its own log only."""
+        response = super().user_change_password(request, id, form_url)
+        if request.method == "POST" and response.status_code == HTTPStatus.FOUND:
+            changed = User.objects.get(pk=id)
+            record(
+                Event.ACCOUNT_CHANGED,
+                actor=actor_for(request.user),
+                about=changed.audit_ref,
+                fields=["password"],
+            )
+        return response
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001
         super().save_related(request, form, formsets, change)

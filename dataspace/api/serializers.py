@@ -233,8 +233,16 @@ class ProblemOut(s.Serializer[Any]):
     term = s.CharField(required=False)
 
 
+class WarningOut(s.Serializer[Any]):
+    """What does not hinder a computation but should be known before it."""
+
+    code = s.CharField()
+    reason = s.CharField()
+
+
 class PreviewOut(s.Serializer[Any]):
     problems = ProblemOut(many=True)
+    warnings = WarningOut(many=True)
     rows = s.IntegerField()
     cells = s.IntegerField()
     runs_left = s.IntegerField()

@@ -6,6 +6,7 @@ What is withheld stays `None` all the way, so a chart can show nothing that the 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -22,6 +23,7 @@ MAX_PANELS = 4  # measures drawn one below the other
 MAX_SERIES = 6  # more groups than this are drawn as a heat map
 MAX_CATEGORIES = 2000  # as many cells as a contract may release
 CROWDED = 14  # categories from which bars lie on their side
+HALF_PAGE = 56  # letters that fit below a chart of half a page's width
 ZOOM = 40  # categories from which a slider appears
 GAP = 40  # pixels below a panel: room for the axis and its name
 MAX_HEIGHT = 1600
@@ -47,12 +49,16 @@ class _Pivot:
     values: list[list[Value]]
 
 
-def chart_for(columns: Sequence[ChartColumn], rows: Sequence[Sequence[Any]]) -> dict[str, Any] | None:
+def chart_for(
+    columns: Sequence[ChartColumn], rows: Sequence[Sequence[Any]], *, bars: bool = False, narrow: bool = False
+) -> dict[str, Any] | None:
     """The payload of one chart, or None where a table says it better.
 
     Each row has one value per column; a dimension that is None marks a total over it, and totals are not
     drawn. One dimension: a panel per measure (at most `MAX_PANELS`). Two: the one that reads as time, else
     the longer one, becomes the axis, the other the series; the first measure is drawn.
+    `bars`: shares of a whole, compared from nought even where the values are years or months.
+    `narrow`: the chart has half a page's width.
 
     Payload: `option` (ECharts options without colours), `height` in CSS pixels, `horizontal`, and
     `summary`, the same in one sentence for those who cannot see it.
@@ -74,7 +80,7 @@ def chart_for(columns: Sequence[ChartColumn], rows: Sequence[Sequence[Any]]) -> 
     axis_name = str(columns[axis].label)
     if len(pivots[0].groups) > MAX_SERIES:
         return _heat_map(pivots[0], axis_name)
-    return _panels(pivots, axis_name, time=_reads_as_time(pivots[0].categories))
+    return _panels(pivots, axis_name, bars=bars, narrow=narrow)
 
 
 def table_for(columns: Sequence[ChartColumn], rows: Sequence[Sequence[Any]], caption: StrOrPromise) -> Table:
@@ -137,10 +143,12 @@ def _plain(value: Any) -> Value:
 
 
 # --- Options --------------------------------------------------------------------------------------------
-def _panels(pivots: list[_Pivot], axis_name: str, *, time: bool) -> dict[str, Any]:
+def _panels(pivots: list[_Pivot], axis_name: str, *, bars: bool, narrow: bool) -> dict[str, Any]:
     """Lines over time or bars over categories, one grid per pivot, the category axis shared."""
     first = pivots[0]
-    horizontal = not time and len(pivots) == 1 and _lies_on_its_side(first.categories)
+    in_time = _reads_as_time(first.categories)
+    time = in_time and not bars
+    horizontal = not in_time and len(pivots) == 1 and _lies_on_its_side(first.categories, narrow=narrow)
     legend = len(first.groups) > 1
     top = 56 if legend else 28
     panel = _panel_height(first, len(pivots), horizontal=horizontal)
@@ -199,9 +207,16 @@ def _panel_height(pivot: _Pivot, panels: int, *, horizontal: bool) -> int:
     return min(MAX_HEIGHT, max(220, len(pivot.categories) * (14 + 10 * len(pivot.groups))))
 
 
-def _lies_on_its_side(categories: list[str]) -> bool:
+def _lies_on_its_side(categories: list[str], *, narrow: bool) -> bool:
     """Many or long names need the room of a line each."""
+    if narrow and sum(map(_letters, categories)) > HALF_PAGE:
+        return True
     return len(categories) > CROWDED or (len(categories) > 4 and max(map(len, categories)) > 8)
+
+
+def _letters(text: str) -> int:
+    """The room a name takes beside its neighbours; a Chinese character takes that of two letters."""
+    return 2 + sum(2 if unicodedata.east_asian_width(letter) in "FW" else 1 for letter in text)
 
 
 def _category_axis(

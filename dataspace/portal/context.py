@@ -18,8 +18,9 @@ from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrOrPromise
 
 from audit.models import Entry
+from catalog.admin_base import actor_of
 from contracts.selectors import contracts_waiting_for, requests_waiting_for
-from parties.actors import Actor, actor_for
+from parties.actors import Actor
 from parties.permissions import can_read_log
 from parties.roles import OrganizationKind
 
@@ -113,7 +114,7 @@ class Portal:
 
     @cached_property
     def actor(self) -> Actor:
-        return actor_for(self._request.user)
+        return actor_of(self._request)
 
     @cached_property
     def nav(self) -> list[NavItem]:
@@ -146,6 +147,10 @@ class Portal:
     @cached_property
     def login_url(self) -> str:
         return address_of("portal:login")
+
+    @cached_property
+    def password_url(self) -> str:
+        return address_of("portal:password")
 
     @cached_property
     def logout_url(self) -> str:

@@ -6,7 +6,9 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from itertools import groupby
 from math import ceil
+from operator import itemgetter
 
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -23,8 +25,8 @@ from dataspace.portal.doors import address, reason_against
 from dataspace.portal.forms.contracts import SignForm
 from dataspace.portal.parts import Action, Crumb, Fact, Stat, Step
 from dataspace.portal.run_page import latest_runs
-from dataspace.portal.words import name_of
 from parties.actors import Actor
+from parties.names import name_of
 from sandbox.models import Run
 
 OPEN = (ContractState.DRAFTED, ContractState.ACTIVE, ContractState.SUSPENDED)
@@ -53,7 +55,10 @@ class ContractPage:
 
     @cached_property
     def actions(self) -> list[Action]:
-        """The next step on the way: compute under a contract in force."""
+        """The next step on the way: sign what was drawn up, compute under what is in force."""
+        if self.waits_for_signatures:
+            waits = self.is_party and not self.why_not_sign
+            return [Action(_("To the signature"), "#sign", tone="primary", icon="signature")] if waits else []
         url = address("portal:compute", self._contract.uid)
         ours = self._actor.acts_for(self._contract.enterprise)
         if not url or not ours:
@@ -118,9 +123,11 @@ class ContractPage:
         return [drawn_up, *(_signature_step(contract, s) for s in self._signatures), _force_step(contract)]
 
     @cached_property
-    def terms(self) -> list[tuple[str, str]]:
-        """The signed terms as sentences in the reader's language."""
-        return describe(self._contract.terms, get_language() or "zh-hans", names=names_in(self._contract))
+    def terms(self) -> list[tuple[str, list[str]]]:
+        """The signed terms as sentences in the reader's language, gathered under their labels."""
+        said = describe(self._contract.terms, get_language() or "zh-hans", names=names_in(self._contract))
+        groups = groupby(said, key=itemgetter(0))
+        return [(label, [text for _label, text in pairs]) for label, pairs in groups]
 
     @cached_property
     def document(self) -> str:

@@ -15,6 +15,7 @@ from catalog.dictionary import Term, dictionary
 from catalog.ingest.profile import ColumnProfile, Profile
 from catalog.ingest.synthetic import synthetic_rows
 from catalog.models import Dataset, Version
+from catalog.names import cadence_of
 from catalog.schema import Column, ColumnKind, Grade
 from catalog.selectors import versions_of
 from catalog.states import Visibility
@@ -27,8 +28,8 @@ from dataspace.portal.charts import ChartColumn, chart_for
 from dataspace.portal.doors import address
 from dataspace.portal.parts import Cell, Col, Empty, Fact, Stat, Table
 from dataspace.portal.rules import limits_in_words
-from dataspace.portal.words import name_of
 from parties.actors import Actor
+from parties.names import name_of
 
 Context = dict[str, Any]
 Build = Callable[[HttpRequest, Actor, Dataset], Context]
@@ -91,7 +92,7 @@ def _facts(dataset: Dataset) -> list[Fact]:
     facts = [
         Fact(_("Provider"), name_of(dataset.provider)),
         Fact(_("Theme"), dataset.theme or BLANK),
-        Fact(_("Update cadence"), dataset.cadence or BLANK),
+        Fact(_("Update cadence"), cadence_of(dataset.cadence) or BLANK),
         Fact(_("Lawful source"), dataset.legal_basis or BLANK),
         Fact(_("Table name in SQL"), dataset.name, kind="mono"),
         Fact(_("Visible to"), Visibility(dataset.visibility).label),
@@ -198,9 +199,9 @@ def _quality_stats(profile: Profile) -> list[Stat]:
 def _filled(profile: Profile) -> dict[str, Any] | None:
     """Bars: how much of each column holds a value."""
     chart = _bars([(c.name, (1 - c.null_share) * 100) for c in profile.columns], _("Column"), _("Filled (%)"))
-    if chart:
-        for axis in _value_axes(chart):
-            axis["max"] = 100
+    for axis in [*chart["option"]["xAxis"], *chart["option"]["yAxis"]] if chart else ():
+        if axis["type"] == "value":
+            axis["max"] = 100  # the whole
     return chart
 
 
@@ -216,24 +217,14 @@ def _drawings(profile: Profile, meanings: Mapping[str, str]) -> list[Drawing]:
 
 def _spread(column: ColumnProfile) -> dict[str, Any] | None:
     rows = [(bar.label or str(_("too rare to show")), bar.share * 100) for bar in column.bars]
-    return _bars(rows, _("Value"), _("Share (%)"))
+    return _bars(rows, _("Value"), _("Share (%)"), narrow=True)
 
 
-def _bars(rows: list[tuple[str, float]], value: StrOrPromise, share: StrOrPromise) -> dict[str, Any] | None:
-    """Shares of a whole are compared from nought, as bars, even where the values are years or months."""
+def _bars(
+    rows: list[tuple[str, float]], value: StrOrPromise, share: StrOrPromise, *, narrow: bool = False
+) -> dict[str, Any] | None:
     columns = [ChartColumn(value, measure=False), ChartColumn(share, measure=True)]
-    chart = chart_for(columns, [(name, round(part, 1)) for name, part in rows])
-    if chart:
-        for series in chart["option"]["series"]:
-            series |= {"type": "bar", "barMaxWidth": 28}
-        for axis in _value_axes(chart):
-            axis["scale"] = False
-    return chart
-
-
-def _value_axes(chart: dict[str, Any]) -> list[dict[str, Any]]:
-    axes = [*chart["option"]["xAxis"], *chart["option"]["yAxis"]]
-    return [axis for axis in axes if axis["type"] == "value"]
+    return chart_for(columns, [(name, round(part, 1)) for name, part in rows], bars=True, narrow=narrow)
 
 
 # --- Versions ---------------------------------------------------------------------------------------------

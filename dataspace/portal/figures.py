@@ -1,19 +1,32 @@
-"""The four numbers on the front page. Counts only, over what everyone may see or what names nobody."""
+"""The front page's numbers. Counts only, over what everyone may see or what names nobody."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from django.db.models import Exists, OuterRef, Sum
 from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Version
-from catalog.selectors import visible_datasets
+from catalog.names import title_of
+from catalog.selectors import in_order, visible_datasets, with_current
 from catalog.states import VersionState
 from contracts.models import Contract
 from contracts.states import ContractState
+from dataspace.portal.charts import ChartColumn, chart_for
 from dataspace.portal.doors import address
 from dataspace.portal.parts import Stat
 from parties.actors import NOBODY
 from sandbox.models import Release
+
+CHARTED = 12
+
+
+def sizes_chart() -> dict[str, Any] | None:
+    """Rows of the largest datasets in the public catalog."""
+    largest = with_current(in_order(visible_datasets(NOBODY), "-rows"))[:CHARTED]
+    rows = [(title_of(dataset), dataset.current.rows) for dataset in largest if dataset.current]
+    return chart_for([ChartColumn(_("Dataset"), measure=False), ChartColumn(_("Rows"), measure=True)], rows)
 
 
 def public_figures() -> list[Stat]:

@@ -16,9 +16,10 @@ from django_stubs_ext import StrOrPromise
 
 from audit.models import Entry, OutboxRow
 from catalog.models import Dataset, Version
+from catalog.names import title_of
 from dataspace.portal.doors import address
-from dataspace.portal.words import name_of, title_of
 from parties.models import Organization, User
+from parties.names import name_of
 from sandbox.models import Release
 
 PAGE = 50

@@ -16,6 +16,7 @@ from dataspace.portal.parts import Fact
 from sandbox.guard import AggregateQuery, check_query
 from sandbox.guard.outputs import MAX_LABEL
 from sandbox.guard.query import VERSION, ColumnRef, Comparison, Filter, Measure
+from sandbox.models import Computation
 
 Names = Mapping[str, str]  # of `contracts.names.names_in`
 Ref = tuple[str, str]  # dataset, column
@@ -87,6 +88,16 @@ class Labels:
         )
         self.used.add(label)
         return label
+
+
+def title_of_computation(computation: Computation) -> str:
+    """As the asker called it; else what is measured by what, in the labels of the question."""
+    if computation.title:
+        return computation.title
+    asked = computation.query
+    values = {"what": _list([m["label"] for m in asked["measures"]])}
+    groups = " × ".join(d["label"] for d in asked["dimensions"])
+    return _("%(what)s by %(groups)s") % {**values, "groups": groups} if groups else values["what"]
 
 
 # --- In words ---------------------------------------------------------------------------------------------

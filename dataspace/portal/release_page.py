@@ -20,7 +20,7 @@ from parties.actors import Actor
 from parties.roles import OrganizationKind, Role
 from sandbox.formats import from_ipc
 from sandbox.models import Release
-from sandbox.services.download import check_can_open
+from sandbox.permissions import check_can_open
 
 ROWS = 50  # of a table on one page
 EVIDENCE_ROWS = 100

@@ -11,6 +11,7 @@ from django_stubs_ext import StrOrPromise
 
 from audit.refusals import Refused
 from catalog.models import Dataset
+from catalog.names import title_of
 from catalog.schema import Column
 from catalog.selectors import with_current
 from contracts import permissions
@@ -22,8 +23,8 @@ from contracts.states import Outcome, RequestState
 from dataspace.portal.doors import address, reason_against
 from dataspace.portal.forms.requests import LIMITS, DecisionForm
 from dataspace.portal.parts import Crumb, Fact, Step
-from dataspace.portal.words import name_of, title_of
 from parties.actors import Actor
+from parties.names import name_of
 
 
 @dataclass(frozen=True, slots=True)

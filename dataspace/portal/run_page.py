@@ -13,14 +13,14 @@ from contracts.names import names_in
 from contracts.permissions import allowed, check_can_compute
 from dataspace.portal.doors import address, reason_against
 from dataspace.portal.parts import Action, Crumb, Fact, Step, StepState
-from dataspace.portal.questions import in_words
+from dataspace.portal.questions import in_words, title_of_computation
 from dataspace.portal.release_page import ReleasePage
-from dataspace.portal.words import name_of
 from parties.actors import Actor
+from parties.names import name_of
 from sandbox.guard import AggregateQuery
 from sandbox.models import Release, Run
+from sandbox.permissions import check_can_open
 from sandbox.selectors import visible_releases, visible_runs
-from sandbox.services.download import check_can_open
 from sandbox.states import Failure, RunState
 
 LATEST = 5
@@ -43,7 +43,7 @@ class RunPage:
 
     @property
     def title(self) -> str:
-        return self.run.computation.title or _("Computation %(short)s") % {"short": str(self.run.uid)[:8]}
+        return title_of_computation(self.run.computation)
 
     @cached_property
     def is_ours(self) -> bool:

@@ -21,6 +21,7 @@ app_name = "portal"
 urlpatterns = [
     path("", home.home, name="home"),
     path("login/", accounts.Login.as_view(), name="login"),
+    path("password/", accounts.PasswordChange.as_view(), name="password"),
     path("logout/", LogoutView.as_view(), name="logout"),
     # What is offered
     path("catalog/", catalog.catalog, name="catalog"),

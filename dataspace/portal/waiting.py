@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
+from catalog.names import title_of
 from catalog.permissions import is_steward
 from catalog.selectors import own_versions
 from catalog.states import VersionState
 from contracts.selectors import contracts_waiting_for, requests_waiting_for
 from dataspace.portal.doors import address
 from dataspace.portal.parts import QueueItem
-from dataspace.portal.words import name_of, title_of
 from parties.actors import Actor
+from parties.names import name_of
 
 MOST = 20  # of each kind; the lists hold the rest
 

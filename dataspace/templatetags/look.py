@@ -17,10 +17,15 @@ from django.utils.translation import gettext, ngettext
 from django_stubs_ext import StrOrPromise
 
 from catalog.dictionary import KIND_NAMES
-from catalog.models import GRADE_NAMES
+from catalog.models import GRADE_NAMES, Dataset
+from catalog.names import cadence_of, title_of
 from catalog.schema import ColumnKind, Grade
 from catalog.states import DatasetState, VersionState
 from contracts.states import ContractState, RequestState
+from dataspace.portal.questions import title_of_computation
+from parties.models import Organization
+from parties.names import name_of
+from sandbox.models import Computation
 from sandbox.states import RunState
 
 register = template.Library()
@@ -217,6 +222,20 @@ def sort_header(
     query.pop("page", None)
     order = {name: "ascending", f"-{name}": "descending"}.get(current, "")
     return {"label": label, "numeric": numeric, "order": order, "address": f"?{query.urlencode()}"}
+
+
+@register.filter
+def called(row: Organization | Dataset | Computation) -> str:
+    """What a row is called, in the reader's language where it has a name in it."""
+    if isinstance(row, Organization):
+        return name_of(row)
+    return title_of(row) if isinstance(row, Dataset) else title_of_computation(row)
+
+
+@register.filter
+def cadence(written: str) -> StrOrPromise:
+    """How often a dataset is renewed, in words."""
+    return cadence_of(written)
 
 
 @register.filter

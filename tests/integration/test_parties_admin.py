@@ -89,3 +89,18 @@ def test_nobody_else_sees_organizations_or_accounts(city, side):
     client = signed_in(user)
     for name in ("organization", "user"):
         assert client.get(reverse(f"admin:parties_{name}_changelist")).status_code in (302, 403, 404)
+
+
+def test_setting_another_account_s_password_is_on_record(city):
+    client = signed_in(city.bureau)
+    changed = client.post(
+        reverse("admin:auth_user_password_change", args=[city.enterprise.pk]),
+        {"password1": "seventy-two springs", "password2": "seventy-two springs", "usable_password": "true"},
+    )
+    assert changed.status_code == 302
+    sealer.seal_all()
+    entry = Entry.objects.get(act=Event.ACCOUNT_CHANGED)
+    assert entry.obj == city.enterprise.audit_ref
+    assert city.enterprise.check_password(factories.PASSWORD)
+    city.enterprise.refresh_from_db()
+    assert city.enterprise.check_password("seventy-two springs")

@@ -215,3 +215,40 @@ def test_the_front_page_costs_no_more_with_more_in_the_queue(client, city, djang
         response = client.get("/")
     assert len(response.context["queue"]) == 4
     assert len(response.context["in_force"]) == 4
+
+
+# --- Passwords --------------------------------------------------------------------------------------------
+NEW = "seventy-two springs"
+
+
+def change(client: Client, old: str = factories.PASSWORD):
+    passwords = {"old_password": old, "new_password1": NEW, "new_password2": NEW}
+    return client.post(reverse("portal:password"), passwords)
+
+
+def test_a_password_is_changed_on_record_and_ends_other_log_ins(client, city):
+    elsewhere = Client()
+    log_in(elsewhere, "enterprise")
+    log_in(client, "enterprise")
+    assert change(client)["Location"] == reverse("portal:home")
+    [entry] = entries("account.changed")
+    assert (entry["obj"], entry["x"]) == (city.enterprise.audit_ref, {"fields": ["password"]})
+    assert client.get("/requests/").status_code == 200, "who changed it stays"
+    assert elsewhere.get("/requests/").status_code == 302
+    assert log_in(Client(), "enterprise").status_code == 200, "the old one no longer opens"
+    assert log_in(Client(), "enterprise", NEW).status_code == 302
+
+
+def test_a_wrong_old_password_changes_nothing(client, city):
+    client.force_login(city.enterprise)
+    assert change(client, "wrong").context["form"].errors["old_password"]
+    assert entries("account.changed") == []
+    assert log_in(Client(), "enterprise").status_code == 302
+
+
+def test_there_is_one_way_to_change_a_password_and_none_for_strangers(client, city):
+    assert client.get(reverse("portal:password"))["Location"].startswith(LOGIN)
+    city.bureau.is_staff = True
+    city.bureau.save()
+    client.force_login(city.bureau)
+    assert client.get("/admin/password_change/")["Location"] == reverse("portal:password")

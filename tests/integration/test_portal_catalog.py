@@ -12,6 +12,7 @@ from django.urls import reverse
 from catalog import services as catalog_services
 from catalog.schema import ColumnKind, Grade, Schema
 from catalog.services import show_to
+from catalog.states import VersionState
 from contracts.draft import offered_role
 from dataspace.portal.dataset_tabs import CHARTS
 from dataspace.portal.views.catalog import TABS
@@ -252,3 +253,30 @@ def test_pages_hold_no_inline_script_or_style(client, city):
         assert body.count("<script") == body.count("<script src=") + body.count('type="application/json"'), (
             address
         )
+
+
+# --- Order --------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("sort", "names"),
+    [
+        ("rows", ["water", "electricity", "empty"]),
+        ("-rows", ["electricity", "water", "empty"]),
+        ("updated", ["electricity", "water", "empty"]),
+        ("-updated", ["water", "electricity", "empty"]),
+        ("title", ["electricity", "empty", "water"]),
+        ("-title", ["water", "empty", "electricity"]),
+        ("provider__uid", ["electricity", "empty", "water"]),
+    ],
+)
+def test_the_list_is_sorted_by_its_heads_and_by_nothing_else(client, city, sort, names):
+    factories.published_dataset(city.power, title="a")
+    factories.water_dataset(city.water, title="c")
+    empty = factories.published_dataset(city.power, "empty", title="b")
+    empty.versions.update(state=VersionState.REJECTED)
+    assert found(client.get(CATALOG, {"sort": sort})) == names
+
+
+def test_a_search_keeps_the_order_that_was_chosen(client, city):
+    factories.published_dataset(city.power)
+    assert b'name="sort" value="-rows"' in client.get(CATALOG, {"sort": "-rows"}).content
+    assert b'name="sort"' not in client.get(CATALOG, {"sort": "words"}).content

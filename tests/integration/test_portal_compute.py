@@ -263,3 +263,16 @@ def test_the_page_asks_the_database_a_fixed_number_of_times(client, contract, dj
         client.get(page(contract))
     with django_assert_max_num_queries(25):
         client.post(check(contract), {"way": "sql", "sql": SQL}, headers=HTMX)
+
+
+def test_a_join_that_counts_pairs_is_warned_of_in_the_page_and_the_api_and_still_runs(client, contract):
+    joined = "SELECT SUM(cubic_metres) AS w FROM electricity JOIN water ON electricity.credit_code = water.credit_code"
+    warned = text_of(client.post(check(contract), {"way": "sql", "sql": joined}))
+    assert "electricity has several rows for the same unit" in warned
+    assert "this can run" in warned
+    one_month = f"{joined} WHERE month = '2025-01'"
+    assert "several rows" not in text_of(client.post(check(contract), {"way": "sql", "sql": one_month}))
+    answer = client.post(
+        reverse("api:contract-preview", args=[contract.uid]), {"sql": joined}, content_type="application/json"
+    )
+    assert [w["code"] for w in answer.json()["warnings"]] == ["query.fan_out"]

@@ -119,7 +119,9 @@ def test_a_format_that_does_not_exist_is_refused(client, release):
 
 
 @pytest.mark.parametrize("stop", [suspend_contract, terminate_contract])
-def test_a_contract_that_is_stopped_closes_downloads_and_page_and_says_so(client, city, contract, release, stop):
+def test_a_contract_that_is_stopped_closes_downloads_and_page_and_says_so(
+    client, city, contract, release, stop
+):
     stop(actor=factories.actor(city.power), contract=contract, reason="inspection")
     for name in FORMATS:
         assert client.get(file(release, name)).status_code == 409

@@ -252,3 +252,20 @@ def test_those_without_a_right_to_the_result_see_that_it_ran_and_nothing_of_what
 
 def test_the_page_of_a_run_is_not_kept_by_browsers_or_proxies(client, city, contract):
     assert "no-store" in client.get(at(submitted(city.enterprise, contract)))["Cache-Control"]
+
+
+def test_a_question_without_a_title_is_called_by_what_it_measures(client, city, contract, worker):
+    run = released(worker, city.enterprise, contract)
+    named = "n, used by district"
+    assert named in text_of(client.get(reverse("portal:runs")))
+    assert named in text_of(client.get(at(run)))
+
+
+def test_the_newest_result_stands_on_the_front_page_while_its_contract_opens_it(
+    client, city, contract, worker
+):
+    released(worker, city.enterprise, contract)
+    latest = client.get(reverse("portal:home")).context["latest"]
+    assert latest.chart["summary"].startswith("n by district")
+    suspend_contract(actor=factories.actor(city.bureau), contract=contract, reason="a complaint")
+    assert client.get(reverse("portal:home")).context["latest"] is None

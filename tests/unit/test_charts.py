@@ -167,3 +167,21 @@ def test_the_table_names_totals_and_explains_the_mark_only_where_it_stands() -> 
     assert [cell.value for _, cell in table.filled[1]] == ["b", None]
     assert table.filled[2][0][1].value not in {None, ""}
     assert table_for([DISTRICT, COUNT], [("a", 10)], "Enterprises").withheld is False
+
+
+def test_shares_are_bars_from_nought_even_over_months() -> None:
+    rows = [(f"2024-{month:02d}", 40 + month) for month in range(1, 13)]
+    drawn = chart_for([ChartColumn("month", measure=False), ChartColumn("%", measure=True)], rows, bars=True)
+    assert drawn is not None
+    assert [series["type"] for series in drawn["option"]["series"]] == ["bar"]
+    assert [axis["scale"] for axis in drawn["option"]["yAxis"]] == [False]
+    assert not drawn["horizontal"], "months keep running from left to right"
+
+
+def test_on_half_a_page_a_dozen_chinese_names_lie_on_their_side() -> None:
+    columns = [ChartColumn("district", measure=False), ChartColumn("n", measure=True)]
+    rows = [(f"第{n}号区", n) for n in range(10)]
+    narrow, wide = chart_for(columns, rows, narrow=True), chart_for(columns, rows)
+    assert narrow is not None
+    assert wide is not None
+    assert (narrow["horizontal"], wide["horizontal"]) == (True, False)

@@ -107,5 +107,7 @@ class TamperForm(forms.Form):
 
     def __init__(self, data: object = None, *, entries: int) -> None:
         super().__init__(data)  # type: ignore[arg-type]  # a QueryDict or None
-        self.fields["seq"] = forms.IntegerField(label=_("Entry number"), min_value=0, max_value=entries - 1)
+        self.fields["seq"] = forms.IntegerField(
+            label=_("Entry number"), min_value=0, max_value=entries - 1, initial=entries // 2
+        )
         self.order_fields(["seq", "forgery"])

@@ -11,9 +11,12 @@ from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrOrPromise
 
 from catalog.models import GRADE_NAMES, Dataset
+from catalog.names import cadence_of
 from catalog.schema import Grade
 from catalog.selectors import Filters, visible_datasets
 from parties.actors import Actor
+from parties.models import Organization
+from parties.names import name_of
 
 Choices = list[tuple[str, StrOrPromise]]
 SEARCH = {"type": "search", "placeholder": _("part of a title, a column, a theme"), "enterkeyhint": "search"}
@@ -70,15 +73,18 @@ class CatalogFilter(forms.Form):
 
 def _texts(visible: QuerySet[Dataset], column: str) -> Choices:
     rows = visible.exclude(**{column: ""}).order_by(column).values_list(column)
-    return [(value, f"{value} ({count})") for value, count in rows.annotate(count=Count("pk", distinct=True))]
+    counted = rows.annotate(count=Count("pk", distinct=True))
+    return [
+        (value, f"{cadence_of(value) if column == 'cadence' else value} ({count})")
+        for value, count in counted
+    ]
 
 
 def _providers(visible: QuerySet[Dataset]) -> Choices:
-    rows = visible.order_by("provider__name").values_list("provider__uid", "provider__name")
-    return [
-        (str(uid), f"{name} ({count})")
-        for uid, name, count in rows.annotate(count=Count("pk", distinct=True))
-    ]
+    counted = Organization.objects.filter(datasets__in=visible).annotate(
+        offered=Count("datasets", distinct=True)
+    )
+    return [(str(found.uid), f"{name_of(found)} ({found.offered})") for found in counted.order_by("name")]
 
 
 def _grades() -> Choices:

@@ -1,15 +1,18 @@
-"""Log in. Success and failure are entries of the log; the entry of a failure holds a digest of the name typed."""
+"""Log in, change one's password. Each is on record; the entry of a failed log-in holds a digest of the name typed."""
 
 from __future__ import annotations
 
 import hashlib
 from typing import Any
 
-from django.contrib.auth.forms import AuthenticationForm
-from django.contrib.auth.views import LoginView
+from django.contrib import messages
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
+from django.contrib.auth.views import LoginView, PasswordChangeView
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpResponse
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
 
 from audit.events import Event
 from audit.recorder import record
@@ -59,6 +62,21 @@ class Login(LoginView):
         if form.has_error("__all__", "account.slowed"):
             response.status_code = 429
             response["Retry-After"] = str(attempts.WINDOW)
+        return response
+
+
+class PasswordChange(PasswordChangeView):
+    """GET shows the form; POST sets the new password, logs the account's other sessions out and goes home."""
+
+    template_name = "portal/password.html"
+    success_url = reverse_lazy("portal:home")
+
+    def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
+        with transaction.atomic():
+            user = form.user
+            record(Event.ACCOUNT_CHANGED, actor=actor_for(user), about=user.audit_ref, fields=["password"])
+            response = super().form_valid(form)
+        messages.success(self.request, _("Your password is changed. Your other log-ins have ended."))
         return response
 
 

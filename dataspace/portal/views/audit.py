@@ -31,7 +31,7 @@ from dataspace.portal.log_reading import (
 )
 from dataspace.portal.parts import Crumb, Fact
 from dataspace.portal.tampering import Forged, Forgery
-from dataspace.portal.words import reads_english
+from parties.names import reads_english
 from parties.permissions import check_can_read_log
 
 IN_REQUEST = 200_000  # entries that are read through while the reader waits; more are verified from an export

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from django_stubs_ext import StrOrPromise
 
 from audit.refusals import Refused
+from catalog.names import title_of
 from catalog.selectors import get_dataset
 from contracts import permissions
 from contracts.services.requests import Wish, file_request
@@ -20,8 +21,8 @@ from dataspace.portal.basket import Basket
 from dataspace.portal.doors import actor_of, address, door, reason_against, status_of
 from dataspace.portal.forms.requests import ColumnsForm, RequestForm
 from dataspace.portal.parts import Action, Crumb
-from dataspace.portal.words import name_of, title_of
 from parties.actors import Actor
+from parties.names import name_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,17 +14,18 @@ from django.views.decorators.http import require_safe
 from django_stubs_ext import StrOrPromise
 
 from catalog.models import Dataset
+from catalog.names import title_of
 from catalog.schema import Column
 from catalog.search import pieces
-from catalog.selectors import get_dataset, search
+from catalog.selectors import ORDERS, get_dataset, in_order, search
 from contracts import permissions
 from dataspace.portal import dataset_tabs
 from dataspace.portal.basket import Basket
 from dataspace.portal.doors import actor_of, address, door, reason_against
 from dataspace.portal.forms.catalog import CatalogFilter
 from dataspace.portal.parts import Action, Crumb, Tab
-from dataspace.portal.words import name_of, title_of
 from parties.actors import Actor
+from parties.names import name_of
 
 PAGE = 20
 HITS = 4  # columns named under a result
@@ -56,9 +57,12 @@ def catalog(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     form = CatalogFilter(request.GET, actor=actor)
     form.is_valid()
-    page = Paginator(search(actor, form.text, form.filters), PAGE).get_page(request.GET.get("page"))
+    order = request.GET.get("sort", "")
+    rows = in_order(search(actor, form.text, form.filters), order)
+    page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
     found = [Found(d, title_of(d), name_of(d.provider), _hits(d, form.text)) for d in page]
     context = {"form": form, "page": page, "found": found, "actions": _basket_action(request)}
+    context["sort"] = order if order in ORDERS else ""
     return render(request, "portal/catalog.html", context)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -71,6 +72,7 @@ class Answer:
     rows: int = 0
     cells: int = 0
     runs_left: int = 0
+    warnings: Sequence[str] = ()
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -125,7 +127,7 @@ def _answer(actor: Actor, contract: Contract, names: Names, asked: Asked) -> Ans
     terms = contract.terms
     return Answer(
         [], in_words(found.query, terms, names), sql=sql_of(found.query, terms), rows=found.rows,
-        cells=found.cells, runs_left=found.runs_left,
+        cells=found.cells, runs_left=found.runs_left, warnings=[str(w["reason"]) for w in found.warnings],
     )  # fmt: skip
 
 

@@ -23,8 +23,8 @@ from dataspace.portal.contract_page import ContractPage, days_left, runs_left, s
 from dataspace.portal.doors import actor_of, address, door, status_of
 from dataspace.portal.forms.contracts import SignForm
 from dataspace.portal.parts import Action, Tab
-from dataspace.portal.words import name_of
 from parties.actors import Actor
+from parties.names import name_of
 
 PAGE = 20
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -14,14 +15,17 @@ from catalog.permissions import is_steward
 from contracts.models import Contract
 from contracts.selectors import visible_contracts, visible_requests
 from contracts.states import ContractState, RequestState
+from dataspace.portal.charts import chart_for
 from dataspace.portal.contract_page import days_left, runs_left
 from dataspace.portal.doors import actor_of, address, door
-from dataspace.portal.figures import public_figures
+from dataspace.portal.figures import public_figures, sizes_chart
 from dataspace.portal.parts import Action
+from dataspace.portal.questions import title_of_computation
 from dataspace.portal.request_page import RequestRow, request_row
+from dataspace.portal.run_page import RunPage
 from dataspace.portal.waiting import waiting_for
-from dataspace.portal.words import name_of
 from parties.actors import Actor
+from parties.names import name_of
 from parties.roles import OrganizationKind, Role
 from sandbox.models import Release
 from sandbox.selectors import visible_releases
@@ -47,18 +51,26 @@ class Result:
     url: str
 
 
+@dataclass(frozen=True, slots=True)
+class Latest:
+    result: Result
+    chart: dict[str, Any]
+
+
 @require_safe
 @door
 def home(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     if actor.user is None:
-        return render(request, "portal/home.html", {"figures": public_figures()})
+        return render(request, "portal/home.html", {"figures": public_figures(), "chart": sizes_chart()})
+    results = _results(actor)
     context = {
         "organization": name_of(actor.organization) if actor.organization else "",
         "queue": waiting_for(actor),
         "in_force": _in_force(actor),
         "under_way": _under_way(actor),
-        "results": _results(actor),
+        "results": results,
+        "latest": _latest(actor, results),
         "next": _next_steps(actor),
         "figures": public_figures(),
     }
@@ -84,7 +96,22 @@ def _under_way(actor: Actor) -> list[RequestRow]:
 
 def _results(actor: Actor) -> list[Result]:
     found = visible_releases(actor).defer("table", "receipt", "evidence").order_by("-released")[:SHOWN]
-    return [Result(r, str(r.run.computation), address("portal:run", r.run.uid)) for r in found]
+    return [
+        Result(r, title_of_computation(r.run.computation), address("portal:run", r.run.uid)) for r in found
+    ]
+
+
+def _latest(actor: Actor, results: list[Result]) -> Latest | None:
+    """The newest result that its contract still opens to the reader and that makes a chart; of its first measure."""
+    for result in results:
+        page = RunPage(actor, result.release.run).release
+        if page is None:
+            continue
+        columns = page.release.dimensions + 1
+        chart = chart_for(page.columns[:columns], [row[:columns] for row in page.rows], narrow=True)
+        if chart is not None:
+            return Latest(result, chart)
+    return None
 
 
 def _next_steps(actor: Actor) -> list[tuple[Action, StrOrPromise]]:

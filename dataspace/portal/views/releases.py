@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_safe
 
 from dataspace.portal.doors import actor_of, address, door
 from dataspace.portal.parts import Crumb, Tab
+from dataspace.portal.questions import title_of_computation
 from dataspace.portal.release_page import EvidencePage, check_can_review
 from dataspace.portal.rules import outcome_words
 from sandbox.selectors import get_release
@@ -53,7 +54,7 @@ def evidence(request: HttpRequest, uid: UUID) -> HttpResponse:
         "tabs": tabs,
         "trail": [
             Crumb(_("Computations"), address("portal:runs")),
-            Crumb(str(release.run.computation), address("portal:run", release.run.uid)),
+            Crumb(title_of_computation(release.run.computation), address("portal:run", release.run.uid)),
         ],
     }
     return render(request, "portal/release_evidence.html", context)

@@ -1,10 +1,9 @@
-"""Names in the reader's language."""
+"""Names of those who take part, in the reader's language."""
 
 from __future__ import annotations
 
 from django.utils.translation import get_language
 
-from catalog.models import Dataset
 from parties.models import Organization
 
 
@@ -12,9 +11,6 @@ def reads_english() -> bool:
     return (get_language() or "").startswith("en")
 
 
-def title_of(dataset: Dataset) -> str:
-    return (dataset.title_en if reads_english() else "") or dataset.title
-
-
 def name_of(organization: Organization) -> str:
+    """The English name for a reader of English, where there is one."""
     return (organization.name_en if reads_english() else "") or organization.name
