@@ -73,7 +73,7 @@ def hands_in(steward: Visitor, path: Path) -> None:
     steward.picture("nothing-chosen")
     steward.page.locator("#id_file").set_input_files(path)
     steward.click(".submit-row button")
-    steward.sees("form[action$='/act/publish/']", patience=BACKGROUND)
+    steward.sees("button[formaction$='/act/publish/']", patience=BACKGROUND)
     steward.picture("inferred-schema")
 
 
@@ -94,7 +94,7 @@ def demands_a_department(steward: Visitor) -> None:
 
 
 def sees_the_findings(steward: Visitor, bad: list[int]) -> None:
-    steward.sees("form[action$='/act/drop_rows/']", patience=BACKGROUND)
+    steward.sees("button[formaction$='/act/drop_rows/']", patience=BACKGROUND)
     finding = steward.page.locator("tr", has=steward.page.locator("td:text-is('department')")).first
     expect(finding.locator("td").nth(2)).to_have_text(str(len(bad)))
     told = finding.locator("td").nth(3).inner_text().replace(",", " ").split()
@@ -105,7 +105,7 @@ def sees_the_findings(steward: Visitor, bad: list[int]) -> None:
 
 
 def publishes_without_them(steward: Visitor, bad: int, calls: list[dict[str, str]]) -> None:
-    steward.click("form[action$='/act/drop_rows/'] button")
+    steward.click("button[formaction$='/act/drop_rows/']")
     steward.sees(".catalog-facts:has-text('SM3')", patience=BACKGROUND)
     facts = steward.page.locator(".catalog-facts").first.inner_text().replace(",", "")
     units = {call["requestid"] for call in calls if call["submitto"]}

@@ -36,7 +36,7 @@ def steward_describes_and_uploads(way: Journey) -> None:
 def steward_corrects_the_schema(way: Journey) -> None:
     """The proposal takes the aircraft for a mere text; it is what has to be protected."""
     steward = way.people["steward"]
-    steward.sees("form[action$='/act/publish/']", patience=BACKGROUND)
+    steward.sees("button[formaction$='/act/publish/']", patience=BACKGROUND)
     steward.picture("inferred-schema")
     corrections = {
         "tailnum": {
@@ -71,12 +71,12 @@ def steward_corrects_the_schema(way: Journey) -> None:
 def steward_decides_publishes_and_lists(way: Journey) -> None:
     """2,512 flights name no aircraft: they are reported by column and row, and left out by decision."""
     steward = way.people["steward"]
-    steward.sees("form[action$='/act/drop_rows/']", patience=BACKGROUND)
+    steward.sees("button[formaction$='/act/drop_rows/']", patience=BACKGROUND)
     finding = steward.page.locator("tr", has=steward.page.locator("td:text-is('tailnum')")).first
     expect(finding).to_contain_text(str(flights.WITHOUT_AIRCRAFT))
     expect(finding).to_contain_text(", ".join(map(str, flights.rows_without_aircraft(way.csv, 20))))
     steward.picture("findings")
-    steward.click("form[action$='/act/drop_rows/'] button")
+    steward.click("button[formaction$='/act/drop_rows/']")
     steward.sees(".catalog-facts:has-text('SM3')", patience=BACKGROUND)
     facts = digits(steward.page.locator(".catalog-facts").first.inner_text())
     for figure in (flights.ROWS - flights.WITHOUT_AIRCRAFT, flights.WITHOUT_AIRCRAFT, flights.AIRCRAFT):
