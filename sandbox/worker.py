@@ -90,6 +90,8 @@ class Worker:
         sql = generate(claimed.query, claimed.terms)
         heart = Heart(claimed)
         outcome = self._in_jail(claimed.spec, sql, heart)
+        if outcome.status is not Status.OK:
+            log.warning("run %s: the jail ended %s", claimed.run.uid, outcome.status)
         if outcome.status is Status.OK and outcome.table is not None:
             _protect_and_release(claimed, sql, outcome.engine_seconds, outcome.table)
         elif outcome.status is Status.CANCELLED and heart.stopped_by is not None:

@@ -9,7 +9,11 @@ os.environ.setdefault("DATASPACE_SECRET_KEY", "test-only-" + "x" * 50)
 os.environ.setdefault("DATASPACE_KEY_ENCRYPTION_KEY", "dGVzdC1vbmx5LXRlc3Qtb25seS10ZXN0LW9ubHktMTI=")
 os.environ.setdefault("DATASPACE_SPACE_KEY", "5e" * 32)
 os.environ.setdefault("DATABASE_URL", "postgresql://postgres@localhost/dataspace")
-os.environ.setdefault("DATASPACE_DATA_DIR", tempfile.mkdtemp(prefix="dataspace-test-"))
+if "DATASPACE_DATA_DIR" not in os.environ:
+    os.environ["DATASPACE_DATA_DIR"] = tempfile.mkdtemp(prefix="dataspace-test-")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Tests damage extracts on purpose, and the same rows give the same file: each test process has its own folder.
+    os.environ["DATASPACE_DATA_DIR"] += "/" + os.environ["PYTEST_XDIST_WORKER"]
 
 from dataspace.settings.base import *  # noqa: F403
 
