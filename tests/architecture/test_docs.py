@@ -94,6 +94,7 @@ def test_the_variables_of_the_operations_page_are_those_the_code_reads() -> None
 def variables_read() -> set[str]:
     """Names of environment variables in the code: arguments of what reads them, and everything that is called so."""
     sources = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
+    sources.remove(ROOT / "dataspace" / "settings" / "test.py")  # no operator runs it
     trees = [ast.parse(read(path)) for path in sources]
     named = {
         target.id: node.value.value
