@@ -16,6 +16,12 @@ class Event(StrEnum):
     LOG_INIT = "log.init"
     REFUSED = "refused"
     EXPORTED = "log.exported"
+    LOG_KEY_ADDED = "log.key_added"
+    LOG_KEY_RETIRED = "log.key_retired"
+    SEALING_LATE = "log.sealing_late"
+    SEALING_CAUGHT_UP = "log.sealing_caught_up"
+    RECONCILED = "log.reconciled"
+    ERASED = "log.erased"
 
     LOGIN = "account.login"
     LOGIN_FAILED = "account.login_failed"
@@ -71,7 +77,13 @@ class Event(StrEnum):
 PAYLOAD: dict[Event, frozenset[str]] = {
     Event.LOG_INIT: frozenset({"origin", "profile"}),
     Event.REFUSED: frozenset({"what", "code"}),
-    Event.EXPORTED: frozenset({"entries", "head"}),
+    Event.EXPORTED: frozenset({"entries", "head", "scope", "openings"}),
+    Event.LOG_KEY_ADDED: frozenset({"vkey"}),
+    Event.LOG_KEY_RETIRED: frozenset({"vkey"}),
+    Event.SEALING_LATE: frozenset({"oldest_ms", "waiting"}),
+    Event.SEALING_CAUGHT_UP: frozenset({"oldest_ms"}),
+    Event.RECONCILED: frozenset({"first", "next", "counts", "rows", "findings", "whole", "lag_ms"}),
+    Event.ERASED: frozenset({"ids", "fields", "basis"}),
     Event.LOGIN_FAILED: frozenset({"name_digest"}),
     Event.KEY_CREATED: frozenset({"key", "algorithm", "public"}),
     Event.ORGANIZATION_CREATED: frozenset({"kind"}),
@@ -108,6 +120,12 @@ TEXT: dict[Event, StrOrPromise] = {
     Event.LOG_INIT: _("Log opened"),
     Event.REFUSED: _("Refused"),
     Event.EXPORTED: _("Log exported"),
+    Event.LOG_KEY_ADDED: _("Key of the log added"),
+    Event.LOG_KEY_RETIRED: _("Key of the log retired"),
+    Event.SEALING_LATE: _("Entries wait too long to be sealed"),
+    Event.SEALING_CAUGHT_UP: _("No entry waits any longer"),
+    Event.RECONCILED: _("Log compared with the business rows"),
+    Event.ERASED: _("Personal fields erased"),
     Event.LOGIN: _("Logged in"),
     Event.LOGIN_FAILED: _("Log-in failed"),
     Event.TOKEN_ISSUED: _("API token issued"),
