@@ -35,7 +35,18 @@ UPLOADS_DIR = DATA_DIR / "uploads"
 # Folders whose Unix sockets a provider may name as a data source; none unless the operator lists them.
 SOURCE_SOCKETS = env.listed("DATASPACE_SOURCE_SOCKETS", [])
 SPACE_NAME = env.text("DATASPACE_NAME", "泉城可信数据空间")
+
+# --- The log as outsiders see it (docs/audit-log.md) ----------------------------------------------------
 AUDIT_ORIGIN = env.text("DATASPACE_AUDIT_ORIGIN", "dataspace.local/log1")
+TLOG_DIR = DATA_DIR / "tlog"  # checkpoint and tiles: written by the checkpointer, served by the web server
+# The log's private keys and what was last signed. Only the checkpointer may read it: the web server must not.
+CHECKPOINTER_DIR = Path(env.text("DATASPACE_CHECKPOINTER_DIR", str(DATA_DIR / "checkpointer")))
+# Witnesses and quorum (C2SP tlog-policy); without the file nobody witnesses.
+AUDIT_POLICY = Path(env.text("DATASPACE_AUDIT_POLICY", str(CHECKPOINTER_DIR / "policy")))
+AUDIT_SM2 = env.switch("DATASPACE_AUDIT_SM2", default=True)  # a second signature line, SM2 with SM3
+AUDIT_SM3_TREE = env.switch("DATASPACE_AUDIT_SM3_TREE", default=False)  # the parallel tree
+AUDIT_TSA_URL = env.text("DATASPACE_AUDIT_TSA_URL", "")  # RFC 3161; "" for no time stamps
+AUDIT_TSA_CERTIFICATES = env.text("DATASPACE_AUDIT_TSA_CERTIFICATES", "")  # PEM file of its roots
 
 INSTALLED_APPS = [
     "dataspace",  # before the admin: its base template is ours

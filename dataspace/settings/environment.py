@@ -22,6 +22,11 @@ def required(name: str, hint: str) -> str:
     return value
 
 
+def switch(name: str, *, default: bool) -> bool:
+    """`1`, `true`, `yes`, `on` switch on, anything else off."""
+    return text(name, str(default)).strip().lower() in {"1", "true", "yes", "on"}
+
+
 def listed(name: str, default: list[str]) -> list[str]:
     value = os.environ.get(name, "")
     return [part.strip() for part in value.split(",") if part.strip()] or default
