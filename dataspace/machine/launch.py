@@ -39,7 +39,7 @@ def up(paths: Paths, *, demo: bool = False) -> int:
 
 
 def reset(paths: Paths) -> None:
-    """Deletes the data of this folder's embedded services, the extracts, the uploads and the keys.
+    """Deletes the data of this folder's embedded services, the extracts, the uploads, the keys and the published log.
 
     Raises `MachineError` while they run, if a database of somebody else is set, or if the folder was never
     ours.
@@ -53,7 +53,10 @@ def reset(paths: Paths) -> None:
         return
     with lock.held(paths):
         postgres.remove(paths)
-        for folder in (paths.valkey, paths.extracts, paths.uploads, paths.static, paths.state):
+        for folder in (
+            paths.valkey, paths.extracts, paths.uploads, paths.static, paths.state,
+            paths.tlog, paths.checkpointer, paths.witness,
+        ):  # fmt: skip
             shutil.rmtree(folder, ignore_errors=True)
         paths.keys.unlink(missing_ok=True)
 

@@ -38,6 +38,21 @@ class Paths:
         return self.data / "static"
 
     @property
+    def tlog(self) -> Path:
+        """The published audit log: checkpoint and tiles."""
+        return self.data / "tlog"
+
+    @property
+    def checkpointer(self) -> Path:
+        """The audit log's private keys and what was last signed: for the checkpointer alone."""
+        return self.data / "checkpointer"
+
+    @property
+    def witness(self) -> Path:
+        """The memory of the demo's own witness."""
+        return self.data / "witness"
+
+    @property
     def log(self) -> Path:
         return self.data / "log"
 
@@ -57,7 +72,9 @@ class Paths:
 
     def create(self) -> None:
         self.data.mkdir(parents=True, exist_ok=True)
-        for folder in (self.valkey, self.extracts, self.uploads, self.log, self.state):
+        for folder in (
+            self.valkey, self.extracts, self.uploads, self.tlog, self.checkpointer, self.log, self.state,
+        ):  # fmt: skip
             folder.mkdir(exist_ok=True, mode=0o700)
 
 

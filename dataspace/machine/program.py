@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from dataspace.machine.account import Account
+from dataspace.machine.blinders import blinders
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -32,7 +33,7 @@ class Program:
     `rank`: programs stop in ascending rank, so that what others stand on goes last. `patience`: seconds
     between `stop_signal` and the harder one. `hard_signal` goes to the whole group. `death_signal` is what
     the kernel sends if the supervisor itself is killed. `ready` is asked with the process id. `prepare` runs
-    before each start.
+    before each start. `blind_to`: a folder the program must not see.
     """
 
     name: str
@@ -47,17 +48,21 @@ class Program:
     patience: float = 10.0
     ready: Callable[[int], bool] = _always
     prepare: Callable[[], None] = _nothing
+    blind_to: Path | None = None
 
 
-def dying_with_parent(death_signal: signal.Signals) -> Callable[[], None]:
+def dying_with_parent(
+    death_signal: signal.Signals, before: Callable[[], None] = _nothing
+) -> Callable[[], None]:
     """For `preexec_fn`: the child gets `death_signal` when this process ends, however it ends.
 
-    It runs after the change of user, which would undo it. The signal mask is reset because the supervisor
-    blocks the signals it waits for and a blocked SIGTERM would be inherited.
+    It runs after the change of user and after `before`, which would undo it. The signal mask is reset because
+    the supervisor blocks the signals it waits for and a blocked SIGTERM would be inherited.
     """
     parent = os.getpid()
 
     def in_child() -> None:
+        before()
         _LIBC.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
         if os.getppid() != parent:
@@ -69,6 +74,7 @@ def dying_with_parent(death_signal: signal.Signals) -> Callable[[], None]:
 def spawn(program: Program, log: IO[bytes]) -> subprocess.Popen[bytes]:
     """Starts the program in its own session and process group, with its output in `log`."""
     account = program.account
+    before = blinders(program.blind_to) if program.blind_to else _nothing
     return subprocess.Popen(
         program.argv,
         cwd=program.folder,
@@ -80,5 +86,5 @@ def spawn(program: Program, log: IO[bytes]) -> subprocess.Popen[bytes]:
         user=account.uid if account else None,
         group=account.gid if account else None,
         extra_groups=[] if account else None,
-        preexec_fn=dying_with_parent(program.death_signal),  # noqa: PLW1509 - the supervisor has no threads
+        preexec_fn=dying_with_parent(program.death_signal, before),  # noqa: PLW1509 - the supervisor has no threads
     )

@@ -53,11 +53,19 @@ def web(environment: Mapping[str, str], paths: Paths, port: int) -> Program:
 
 
 def background(environment: Mapping[str, str], paths: Paths) -> tuple[Program, ...]:
-    """Sealer, the two workers and the scheduler."""
+    """Sealer, checkpointer, the two workers and the scheduler."""
     cores = len(os.sched_getaffinity(0))
     schedule = str(paths.state / "celery-beat")
     return (
         _python("sealer", [str(PROJECT / "manage.py"), "seal"], environment, paths, module=False),
+        _python(
+            "checkpointer",
+            [str(PROJECT / "manage.py"), "checkpoint"],
+            environment,
+            paths,
+            module=False,
+            blind=False,
+        ),
         _worker("runs", "runs", cores, environment, paths),
         _worker("ingest", "ingest,housekeeping", 1, environment, paths),
         _python(
@@ -98,11 +106,14 @@ def _python(
     *,
     module: bool = True,
     patience: float = WORKER_PATIENCE_SECONDS,
+    blind: bool = True,
 ) -> Program:
+    """`blind`: it must not see the keys of the audit log."""
     return Program(
         name=name,
         argv=(sys.executable, *(["-m"] if module else []), *arguments),
         environment={**environment, SUPERVISED_VARIABLE: str(paths.data)},
         folder=PROJECT,
         patience=patience,
+        blind_to=paths.checkpointer if blind else None,
     )

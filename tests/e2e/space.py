@@ -1,4 +1,4 @@
-"""A whole data space for the browser: web server, workers and sealer as `dataspace up` runs them, on the test database."""
+"""A whole data space for the browser: web server, workers, sealer and checkpointer as `dataspace up` runs them, on the test database."""
 
 from __future__ import annotations
 
@@ -45,17 +45,17 @@ class Space:
 
 @contextmanager
 def running(paths: Paths) -> Iterator[Space]:
-    """Web server, sealer and broker, started; `Space.wait` before the first visit."""
-    for folder in (paths.extracts, paths.uploads):
+    """Web server, sealer, checkpointer and broker, started; `Space.wait` before the first visit."""
+    for folder in (paths.extracts, paths.uploads, paths.tlog, paths.checkpointer):
         shutil.rmtree(folder, ignore_errors=True)
     paths.create()
     environment = _environment(paths)
     _collect_static(environment)
     port = programs.free_port(8300 + os.getpid() % 500)
-    [sealer] = [p for p in programs.background(environment, paths) if p.name == "sealer"]
+    record = [p for p in programs.background(environment, paths) if p.name in {"sealer", "checkpointer"}]
     with ExitStack() as stack:
         web = stack.enter_context(_kept(programs.web(environment, paths, port), paths.log))
-        for program in (valkey.program(paths), sealer):
+        for program in (valkey.program(paths), *record):
             stack.enter_context(_kept(program, paths.log))
         yield Space(f"http://{programs.HOST}:{port}", paths, web)
     leftovers.end(paths.data)

@@ -44,6 +44,7 @@ USE_TZ = True
 """,
     "urls.py": """
 import os
+from pathlib import Path
 from django.contrib.auth import get_user_model
 from django.http import HttpResponse
 from django.urls import path
@@ -53,7 +54,14 @@ def page(request):
 def send(request):
     app.send_task("standin.work", args=[request.GET["name"]], queue="runs")
     return HttpResponse("sent")
-urlpatterns = [path("", page), path("send", send)]
+def key(request):
+    folder = Path(os.environ["DATASPACE_DATA_DIR"], "checkpointer")
+    around = Path(f"/proc/{request.GET['supervisor']}/root{folder}/key")
+    try:
+        return HttpResponse(around.read_text())
+    except OSError:
+        return HttpResponse(f"sees {list(folder.iterdir())}")
+urlpatterns = [path("", page), path("send", send), path("key", key)]
 """,
     "tasks.py": """
 import os
@@ -89,8 +97,19 @@ class Command(BaseCommand):
     def handle(self, **options):
         time.sleep(3600)
 """,
+    "management/commands/checkpoint.py": """
+import os, time
+from pathlib import Path
+from django.core.management import BaseCommand
+class Command(BaseCommand):
+    def handle(self, **options):
+        Path(os.environ["DATASPACE_DATA_DIR"], "checkpointer", "key").write_text("secret")
+        time.sleep(3600)
+""",
 }
-PROGRAMS = {"postgres", "valkey", "web", "sealer", "worker-runs", "worker-ingest", "scheduler"}
+PROGRAMS = {
+    "postgres", "valkey", "web", "sealer", "checkpointer", "worker-runs", "worker-ingest", "scheduler",
+}  # fmt: skip
 
 
 class Demo:
@@ -223,7 +242,7 @@ def test_demo_seeds_once_answers_and_stops_without_a_trace(demo: Callable[..., D
 def test_every_killed_process_is_back_and_work_goes_on(demo: Callable[..., Demo]) -> None:
     running = demo()
     running.wait_ready()
-    for word in ("gunicorn", "--queues runs", "--queues ingest", " seal", " beat "):
+    for word in ("gunicorn", "--queues runs", "--queues ingest", " seal", " checkpoint", " beat "):
         killed = running.one(word)
         assert killed, word
         os.kill(killed, signal.SIGKILL)
@@ -237,6 +256,16 @@ def test_every_killed_process_is_back_and_work_goes_on(demo: Callable[..., Demo]
     until(lambda: running.get("send?name=done") == "sent")
     until(lambda: done.exists() and done.read_text(), 30)
     assert int(done.read_text()) == running.one("--queues runs")
+    running.stop()
+
+
+def test_the_web_server_cannot_read_the_keys_of_the_log(demo: Callable[..., Demo]) -> None:
+    """P11: neither in their folder nor by way of a process that can, under the same account."""
+    running = demo()
+    running.wait_ready()
+    key = running.paths.checkpointer / "key"
+    until(lambda: key.read_text() == "secret")
+    assert running.get(f"key?supervisor={running.process.pid}") == "sees []"
     running.stop()
 
 
