@@ -38,7 +38,8 @@ SPACE_NAME = env.text("DATASPACE_NAME", "泉城可信数据空间")
 
 # --- The log as outsiders see it (docs/audit-log.md) ----------------------------------------------------
 AUDIT_ORIGIN = env.text("DATASPACE_AUDIT_ORIGIN", "dataspace.local/log1")
-TLOG_DIR = DATA_DIR / "tlog"  # checkpoint and tiles: written by the checkpointer, served by the web server
+# Checkpoint and tiles: written by the checkpointer, served by the web server.
+TLOG_DIR = Path(env.text("DATASPACE_TLOG_DIR", str(DATA_DIR / "tlog")))
 # The log's private keys and what was last signed. Only the checkpointer may read it: the web server must not.
 CHECKPOINTER_DIR = Path(env.text("DATASPACE_CHECKPOINTER_DIR", str(DATA_DIR / "checkpointer")))
 # Witnesses and quorum (C2SP tlog-policy); without the file nobody witnesses.
