@@ -35,7 +35,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Warning_:
+class Notice:
     """What is not wrong, and yet the reader should know: something was not checked, or looks odd. `code` is stable."""
 
     code: str
@@ -88,9 +88,10 @@ class Report:
     quorum: bool | None = None  # None: no policy was given
     sm3_size: int | None = None  # of the checkpoint over the parallel tree; None if there is none
     finding: Finding | None = None
-    warnings: tuple[Warning_, ...] = ()
+    warnings: tuple[Notice, ...] = ()
     thorough: bool = True  # False: stored bytes only (`--fast`), no fields were looked at
     personal: Personal = field(default_factory=Personal)
+    facts: dict[str, str] = field(default_factory=dict)  # of a receipt: release, contract, result, entry
     acts: dict[str, int] = field(default_factory=dict)  # entries of each kind, by their `act`
     first_time: int | None = None
     last_time: int | None = None
