@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PUBLIC, PRIVATE = 0o644, 0o600
@@ -40,6 +43,22 @@ def read(path: Path) -> bytes | None:
         return path.read_bytes()
     except FileNotFoundError:
         return None
+
+
+@contextmanager
+def only_one(folder: Path, *, wait: bool = False) -> Iterator[bool]:
+    """Whether this process, and no other, is the one at work on `folder`; the kernel lets go when it ends.
+
+    With `wait`, waits until it is.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield True
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(descriptor)
 
 
 def destroy(path: Path) -> None:
