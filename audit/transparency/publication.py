@@ -27,10 +27,10 @@ def published(folder: Path, name: str = CHECKPOINT) -> Note | None:
     return None if raw is None else parse_checkpoint(raw)
 
 
-def published_size(folder: Path) -> int:
+def published_size(folder: Path, name: str = CHECKPOINT) -> int:
     """How many entries it covers; 0 where there is none or it cannot be read."""
     try:
-        note = published(folder)
+        note = published(folder, name)
     except Malformed:
         return 0
     return note.size if note else 0
