@@ -198,7 +198,7 @@ def reconciled(bodies: Sequence[dict[str, Any]], first: int, after: int, **more:
     """What a reconciliation says of the entries from `first` on and below `after`."""
     counts = Counter(body["act"] for body in bodies[first:after])
     return {
-        "first": first, "next": after, "counts": [[act, n] for act, n in sorted(counts.items())],
+        "first": first, "next": after, "counts": [[act, n] for act, n in sorted(counts.items(), key=lambda pair: str(pair[0]))],
         "rows": [["dataset", 3]], "findings": 0, "whole": True, "lag_ms": 40,
     } | more  # fmt: skip
 
