@@ -78,12 +78,12 @@ def test_tiles_that_were_partial_once_may_stay_if_they_are_right(log, tmp_path):
     assert set(earlier) == {"tile/0/001.p/44", "tile/1/000.p/1", "tile/entries/001.p/44"}
     folder = world.write(tmp_path, earlier | world.files(log))
     assert check(folder, TRUSTED).ok
-    for name in earlier:
-        (folder / name).write_bytes(earlier[name][:-1] + b"?")
+    for name, data in earlier.items():
+        (folder / name).write_bytes(data[:-1] + b"?")
         report = check(folder, TRUSTED)
         assert (report.verdict, report.finding.code) == (BROKEN, "tile")
         assert name in report.finding.en
-        (folder / name).write_bytes(earlier[name])
+        (folder / name).write_bytes(data)
 
 
 @pytest.mark.parametrize("change", [lambda d: d[:-1], lambda d: d + b"\x00", lambda d: d + d, lambda d: b""])

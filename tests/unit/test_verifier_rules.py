@@ -67,7 +67,7 @@ def test_bytes_that_are_not_the_only_ones_to_say_it_are_refused(code):
         ],
         "canonical": [
             good.replace(b'"v":1', b'"v": 1'), good + b" ", good.replace(b'"v":1', b'"v":1,"v":1'),
-            good.replace(b"ok", b"\\u006fk"), 
+            good.replace(b"ok", b"\\u006fk"),
             good.replace(b'"actor":"account-0"', '"actor":"e\u0301"'.encode()), good.replace(b'"profile"', b'"Profile"'),
             good.replace(b'"AUD-1"', b"9007199254740992"), good.replace(b'"AUD-1"', b'{"A":1}'),
             good.replace(b'"actor":"account-0"', b'"actor":"\\ud800"'),
