@@ -1,4 +1,6 @@
-"""The outbox and the chain. The database itself forbids forks, gaps, edits and deletions (see migration 0002)."""
+"""The outbox, the chain and its checkpoints. The database itself forbids forks, gaps, edits and deletions (migrations
+0002 and 0004).
+"""
 
 from __future__ import annotations
 
@@ -68,3 +70,44 @@ class Entry(models.Model):
     @staticmethod
     def moment(fields: dict[str, Any]) -> datetime:
         return datetime.fromtimestamp(fields["t"] / 1_000_000, tz=UTC)
+
+
+class Checkpoint(models.Model):
+    """One published checkpoint. Nothing in it ever changes but `stamp`, which is filled once."""
+
+    size = models.BigIntegerField(_("entries"), primary_key=True)
+    root = models.BinaryField(max_length=32)
+    note = models.BinaryField()  # the bytes as published, cosignatures included
+    made = models.DateTimeField(_("time"))
+    cosigners = models.JSONField(default=list)  # [{"name": …, "time": POSIX seconds}]
+    stamp = models.BinaryField(null=True)  # RFC 3161 time-stamp response over `note`
+    note_sm3 = models.BinaryField(null=True)  # that of the parallel tree, of the same size
+
+    class Meta:
+        db_table = "audit_checkpoint"
+        ordering = ["-size"]
+        verbose_name = _("checkpoint")
+        verbose_name_plural = _("checkpoints")
+
+    def __str__(self) -> str:
+        return str(self.size)
+
+
+class Trouble(models.Model):
+    """What is wrong with signing or publishing at this moment; gone once it is right again.
+
+    `code` and `facts` are those of audit/transparency/troubles.py; `subject` says of which witness or key.
+    """
+
+    code = models.CharField(max_length=40)
+    subject = models.CharField(max_length=300, blank=True)
+    facts = models.JSONField(default=dict)
+    since = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "audit_trouble"
+        ordering = ["since"]
+        constraints = [models.UniqueConstraint(fields=["code", "subject"], name="audit_trouble_once")]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.subject}".rstrip()

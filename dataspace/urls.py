@@ -1,4 +1,4 @@
-"""All addresses: the portal at the root, the back office, the language switch, the API."""
+"""All addresses: the portal at the root, the back office, the language switch, the API, the published log."""
 
 from django.contrib import admin
 from django.urls import include, path
@@ -10,5 +10,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("api/", include("dataspace.api.urls")),
+    path("log/", include("dataspace.log_files")),
     path("", include("dataspace.portal.urls")),
 ]

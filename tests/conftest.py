@@ -34,3 +34,14 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the shared real data sets are not on this machine")
     return SHARED
+
+
+@pytest.fixture
+def published_log(settings, tmp_path):
+    """A log of the test's own, with nothing signed or published yet."""
+    from tests.published import PublishedLog
+
+    settings.TLOG_DIR = tmp_path / "tlog"
+    settings.CHECKPOINTER_DIR = tmp_path / "checkpointer"
+    settings.AUDIT_POLICY = settings.CHECKPOINTER_DIR / "policy"
+    return PublishedLog()

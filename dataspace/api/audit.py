@@ -1,13 +1,15 @@
-"""The log for auditors: entries, and the export that `python -m audit.verifier` reads."""
+"""The log for auditors: entries, and the export that `python -m audit.verifier` reads. For everyone: its proofs."""
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
-from django.http import StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -15,10 +17,14 @@ from audit import export
 from audit.models import Entry
 from audit.refusals import Refused
 from audit.services import record_export
+from audit.transparency import proofs
 from audit.use_case import record_refusal
+from audit.verifier.note import Checkpoint
 from dataspace.api.doors import Door, ListDoor
 from parties.actors import Actor
 from parties.permissions import check_can_read_log
+
+_MOST = 2**63 - 1
 
 
 class EntryFilters(serializers.Serializer[Any]):
@@ -37,6 +43,53 @@ class EntryOut(serializers.Serializer[Any]):
 
     def get_body(self, entry: Entry) -> str:
         return bytes(entry.body).decode()
+
+
+class Base64(serializers.CharField):
+    """Bytes, as base64 with padding."""
+
+    def to_representation(self, value: Any) -> str:
+        return base64.b64encode(value).decode()
+
+
+class CheckpointOut(serializers.Serializer[Any]):
+    origin = serializers.CharField()
+    size = serializers.IntegerField(help_text="Entries it covers.")
+    root = Base64()  # type: ignore[assignment]  # a field, which DRF takes out of the class
+    note = serializers.SerializerMethodField(help_text="The signed note, as /log/checkpoint serves it.")
+
+    def get_note(self, checkpoint: Checkpoint) -> str:
+        return checkpoint.raw.decode()
+
+
+class InclusionFilters(serializers.Serializer[Any]):
+    index = serializers.IntegerField(min_value=0, max_value=_MOST, help_text="`_seq` of the entry.")
+    size = serializers.IntegerField(
+        min_value=1, max_value=_MOST, required=False, help_text="Of the tree; by default the published one."
+    )
+
+
+class InclusionOut(serializers.Serializer[Any]):
+    index = serializers.IntegerField()
+    size = serializers.IntegerField()
+    leaf = Base64()
+    root = Base64()  # type: ignore[assignment]  # a field, which DRF takes out of the class
+    proof = serializers.ListField(child=Base64(), help_text="PATH of RFC 6962, from the leaf's sibling up.")
+
+
+class ConsistencyFilters(serializers.Serializer[Any]):
+    first = serializers.IntegerField(min_value=0, max_value=_MOST)
+    second = serializers.IntegerField(
+        min_value=0, max_value=_MOST, required=False, help_text="By default that of the published tree."
+    )
+
+
+class ConsistencyOut(serializers.Serializer[Any]):
+    first = serializers.IntegerField()
+    second = serializers.IntegerField()
+    first_root = Base64()
+    second_root = Base64()
+    proof = serializers.ListField(child=Base64(), help_text="PROOF of RFC 6962; empty if `first` is 0.")
 
 
 def check_can_audit(actor: Actor, what: str) -> None:
@@ -66,3 +119,43 @@ class Export(Door):
         response = StreamingHttpResponse(export.lines(), content_type="application/jsonl")
         response["Content-Disposition"] = 'attachment; filename="audit-log.jsonl"'
         return response
+
+
+class EntryProof(Door):
+    @extend_schema(operation_id="audit_entry_proof", responses={(200, "text/plain"): OpenApiTypes.STR})
+    def get(self, request: Request, seq: int) -> HttpResponse:
+        """That the entry stands in the published log, as c2sp.org/tlog-proof@v1: inclusion proof and checkpoint."""
+        check_can_audit(self.actor, "log.read")
+        headers = {"Content-Disposition": f'attachment; filename="{seq}.tlog-proof"'}
+        return HttpResponse(proofs.tlog_proof(seq), content_type="text/plain; charset=utf-8", headers=headers)
+
+
+class PublishedCheckpoint(Door):
+    permission_classes = (AllowAny,)
+
+    @extend_schema(operation_id="audit_checkpoint", responses=CheckpointOut)
+    def get(self, request: Request) -> Response:
+        """The newest published checkpoint. Every answer of the API carries it too, in `X-Audit-Checkpoint`."""
+        return self.one(CheckpointOut, proofs.published())
+
+
+class InclusionProof(Door):
+    permission_classes = (AllowAny,)
+
+    @extend_schema(operation_id="audit_inclusion", parameters=[InclusionFilters], responses=InclusionOut)
+    def get(self, request: Request) -> Response:
+        """That the entry with this number stands in the tree of that many entries (RFC 6962 §2.1.1)."""
+        asked = self.read(InclusionFilters, request.query_params)
+        return self.one(InclusionOut, proofs.inclusion(**asked))
+
+
+class ConsistencyProof(Door):
+    permission_classes = (AllowAny,)
+
+    @extend_schema(
+        operation_id="audit_consistency", parameters=[ConsistencyFilters], responses=ConsistencyOut
+    )
+    def get(self, request: Request) -> Response:
+        """That the tree of `second` entries begins with that of `first` (RFC 6962 §2.1.2)."""
+        asked = self.read(ConsistencyFilters, request.query_params)
+        return self.one(ConsistencyOut, proofs.consistency(**asked))

@@ -22,6 +22,7 @@ _EXACT = {
     "state.not_allowed": status.HTTP_409_CONFLICT,
     "run.too_many": status.HTTP_429_TOO_MANY_REQUESTS,
     "account.slowed": status.HTTP_429_TOO_MANY_REQUESTS,
+    "log.damaged": status.HTTP_503_SERVICE_UNAVAILABLE,
 }
 _BY_ROOM = {
     "guard": status.HTTP_422_UNPROCESSABLE_ENTITY,
@@ -30,7 +31,13 @@ _BY_ROOM = {
 }
 _NOT_YOURS = ("not_yours", "own", "not_a_party", "halted_by_other", "nothing_to_decide")
 _BAD_INPUT = ("empty", "columns", "fields", "reason", "limits", "outcome", "format", "invalid")
-_RETRY_AFTER = {"account.slowed": attempts.WINDOW, "run.too_many": 5}  # seconds
+_RETRY_AFTER = {  # seconds
+    "account.slowed": attempts.WINDOW,
+    "run.too_many": 5,
+    "log.not_published": 10,
+    "log.not_covered": 10,
+    "release.receipt_pending": 10,
+}
 _RESERVED = frozenset({"type", "title", "status", "detail", "instance"})
 
 NOT_FOUND = _("There is nothing here, or it is not for you to see.")

@@ -31,6 +31,10 @@ urlpatterns = [
     path("releases/<uuid:uid>", views.ReleaseDetail.as_view(), name="release"),
     path("releases/<uuid:uid>/<slug:format_name>", views.ReleaseFile.as_view(), name="release-file"),
     path("audit/entries", audit.Entries.as_view(), name="audit-entries"),
+    path("audit/entries/<int:seq>/proof", audit.EntryProof.as_view(), name="audit-entry-proof"),
+    path("audit/checkpoint", audit.PublishedCheckpoint.as_view(), name="audit-checkpoint"),
+    path("audit/proofs/inclusion", audit.InclusionProof.as_view(), name="audit-inclusion"),
+    path("audit/proofs/consistency", audit.ConsistencyProof.as_view(), name="audit-consistency"),
     path("audit/export", audit.Export.as_view(), name="audit-export"),
     re_path("", NoDoor.as_view(), name="nothing"),
 ]

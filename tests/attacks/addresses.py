@@ -21,7 +21,9 @@ NO_OBJECT = frozenset({
     "admin:catalog_version_changelist", "admin:catalog_version_add",
     "set_language", "",  # a redirect without a name
     "api:schema", "api:docs", "api:token", "api:datasets", "api:requests", "api:contracts", "api:runs",
-    "api:audit-entries", "api:audit-export", "api:nothing",
+    "api:audit-entries", "api:audit-export", "api:audit-checkpoint", "api:audit-inclusion", "api:audit-consistency",
+    "api:nothing",
+    "log-current", "log-key-change", "log-stamp", "log-tile", "log-entries",
     "portal:home", "portal:login", "portal:password", "portal:logout", "portal:catalog", "portal:basket", "portal:basket_add",
     "portal:requests", "portal:contracts", "portal:runs",
     "portal:audit", "portal:audit_verify", "portal:audit_export", "portal:audit_tamper",
@@ -35,6 +37,7 @@ NAMES = {
     "api:contract-termination": "contract", "api:contract-preview": "contract", "api:contract-runs": "contract",
     "api:run": "run", "api:run-cancellation": "run",
     "api:release": "release", "api:release-file": "release",
+    "api:audit-entry-proof": "entry",
     "portal:dataset": "dataset_name",
     "portal:request": "request", "portal:request_decide": "request", "portal:request_withdraw": "request",
     "portal:contract": "contract", "portal:contract_sign": "contract", "portal:contract_suspend": "contract",

@@ -23,7 +23,6 @@ from django.test import Client
 from django.urls import reverse
 from knox.models import AuthToken
 
-from audit import sealer
 from audit.models import Entry, OutboxRow
 from catalog.models import Dataset, Source, Version
 from catalog.services import register_source, show_to
@@ -85,7 +84,7 @@ def _keys_that_stand_out() -> None:
 
 
 @pytest.fixture
-def world() -> World:
+def world(published_log) -> World:
     _keys_that_stand_out()
     city = factories.city()
     acting = factories.actor(city.power)
@@ -104,7 +103,7 @@ def world() -> World:
     body = to_ipc(table)
     released = execute.release(claimed, execute.Result(body, body, said, "sha256:0", 0.1))
     assert released is not None
-    sealer.seal_all()
+    published_log.publish()
     return World(
         dataset_name=dataset.name, request=contract.request.uid, contract=contract.uid, run=waiting.uid,
         release=released.uid, entry=Entry.objects.order_by("-seq").first().seq, dataset_pk=dataset.pk,

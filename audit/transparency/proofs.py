@@ -1,0 +1,168 @@
+"""What can be proved of the log from its published files: for the API, for receipts, for whoever asks.
+
+Every proof is checked against the published root before it leaves: a damaged tile is told, not passed on.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+
+from audit.refusals import Refused
+from audit.transparency import merkle, notes, publication
+from audit.transparency.tiles import Damaged, Reader
+from audit.verifier import tree
+from audit.verifier.note import Checkpoint, parse_checkpoint
+
+EMPTY_ROOT = merkle.sha256(b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Inclusion:
+    """Leaf hash `leaf` stands at `index` of the tree of `size` entries with root `root`."""
+
+    index: int
+    size: int
+    leaf: bytes
+    root: bytes
+    proof: list[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Consistency:
+    """The tree of `second` entries begins with that of `first`; nothing is to be proved of an empty one."""
+
+    first: int
+    second: int
+    first_root: bytes
+    second_root: bytes
+    proof: list[bytes]
+
+
+_read: dict[Path, tuple[tuple[int, int], Checkpoint]] = {}  # by modification time and inode
+
+
+def newest() -> Checkpoint | None:
+    """The published checkpoint, read again when its file changes; None where nothing is published."""
+    path = settings.TLOG_DIR / publication.CHECKPOINT
+    try:
+        state = path.stat()
+        known = _read.get(path)
+        version = (state.st_mtime_ns, state.st_ino)
+        if known is None or known[0] != version:
+            known = _read[path] = (version, parse_checkpoint(path.read_bytes()))
+    except FileNotFoundError:
+        return None
+    return known[1]
+
+
+def published() -> Checkpoint:
+    """Raises Refused: log.not_published."""
+    checkpoint = newest()
+    if checkpoint is None:
+        raise Refused(
+            "log.not_published", _("No checkpoint of the log is published yet. Try again in a few seconds.")
+        )
+    return checkpoint
+
+
+def pinned() -> dict[str, str | int]:
+    """The newest published checkpoint as a receipt pins it: root in base64, and size; else that of an empty tree."""
+    checkpoint = newest()
+    size, root = (checkpoint.size, checkpoint.root) if checkpoint else (0, EMPTY_ROOT)
+    return {"root": base64.b64encode(root).decode(), "size": size}
+
+
+def inclusion(index: int, size: int | None = None) -> Inclusion:
+    """In the tree of `size` entries, by default the published one.
+
+    Raises Refused: log.not_published, log.not_covered, log.invalid, log.damaged.
+    """
+    view = _View()
+    size = view.size if size is None else size
+    view.check_covers(max(index + 1, size))
+    if not 0 <= index < size:
+        raise Refused("log.invalid", _("The index must be smaller than the size."))
+    try:
+        root, leaf = view.root(size), view.reader.hashes(0, index)
+        proof = merkle.inclusion(index, size, view.reader.hashes)
+        tree.check_inclusion(index, size, leaf, proof, root)
+    except (Damaged, tree.InvalidProof):
+        raise _damaged() from None
+    return Inclusion(index, size, leaf, root, proof)
+
+
+def consistency(first: int, second: int | None = None) -> Consistency:
+    """To the tree of `second` entries, by default the published one. The proof is empty where `first` is 0.
+
+    Raises Refused: log.not_published, log.not_covered, log.invalid, log.damaged.
+    """
+    view = _View()
+    second = view.size if second is None else second
+    view.check_covers(max(first, second))
+    if not 0 <= first <= second:
+        raise Refused("log.invalid", _("The first size must not be larger than the second."))
+    try:
+        roots = view.root(first), view.root(second)
+        proof = merkle.consistency(first, second, view.reader.hashes) if first else []
+        if first:
+            tree.check_consistency(first, second, *roots, proof)
+    except (Damaged, tree.InvalidProof):
+        raise _damaged() from None
+    return Consistency(first, second, *roots, proof)
+
+
+def tlog_proof(index: int) -> bytes:
+    """That entry `index` stands in the published log, as c2sp.org/tlog-proof@v1. Raises as `inclusion`."""
+    checkpoint = published()
+    found = inclusion(index, checkpoint.size)
+    return notes.tlog_proof(index, found.proof, checkpoint.raw)
+
+
+def key_changes() -> list[bytes]:
+    """The checkpoints that announce keys, oldest first."""
+    folder = settings.TLOG_DIR / publication.KEYS
+    paths = [path for path in folder.glob("*") if path.name.isdigit()]
+    return [path.read_bytes() for path in sorted(paths, key=lambda path: int(path.name))]
+
+
+class _View:
+    """The published tree at one moment."""
+
+    def __init__(self) -> None:
+        self._checkpoint = published()
+        self.size = self._checkpoint.size
+        self.reader = Reader(settings.TLOG_DIR, self.size)
+
+    def check_covers(self, size: int) -> None:
+        if size > self.size:
+            raise Refused(
+                "log.not_covered",
+                _(
+                    "The published checkpoint covers %(size)s entries, not yet this one. Try again in a few seconds."
+                )
+                % {"size": self.size},
+                size=self.size,
+            )
+
+    def root(self, size: int) -> bytes:
+        """Of the first `size` entries, shown to be the beginning of what is published. Raises Damaged, InvalidProof."""
+        if size in (0, self.size):
+            return self._checkpoint.root if size else EMPTY_ROOT
+        root = merkle.root(size, self.reader.hashes)
+        proof = merkle.consistency(size, self.size, self.reader.hashes)
+        tree.check_consistency(size, self.size, root, self._checkpoint.root, proof)
+        return root
+
+
+def _damaged() -> Refused:
+    return Refused(
+        "log.damaged",
+        _(
+            "The published log is damaged at this place. The operator can mend it by restarting the checkpointer."
+        ),
+    )
