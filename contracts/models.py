@@ -9,6 +9,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from audit.events import Event
+from audit.recorded import Recorded
 from audit.transitions import Stateful
 from catalog.models import Dataset
 from contracts.policy import agreement
@@ -30,6 +32,7 @@ class AccessRequest(Stateful):
 
     KIND = "request"
     MOVES = REQUEST_MOVES
+    FIRST = (RequestState.FILED, Event.REQUEST_FILED)
 
     organization = models.ForeignKey(
         Organization, on_delete=models.PROTECT, related_name="requests", verbose_name=_("enterprise")
@@ -78,8 +81,16 @@ class RequestItem(models.Model):
         return str(self.dataset)
 
 
-class Decision(models.Model):
+class Decision(Recorded):
     """What one organization decides in its part. Open until `outcome`, `reason`, who and when are all set."""
+
+    KIND = "decision"
+    EVENTS = {
+        "": frozenset({Event.REQUEST_FILED}),
+        Outcome.GRANT: frozenset({Event.REQUEST_DECIDED}),
+        Outcome.DECLINE: frozenset({Event.REQUEST_DECIDED}),
+    }
+    ABOUT = ("request", "request__uid")
 
     request = models.ForeignKey(AccessRequest, on_delete=models.CASCADE, related_name="decisions")
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="decisions")
@@ -122,6 +133,7 @@ class Contract(Stateful):
 
     KIND = "contract"
     MOVES = CONTRACT_MOVES
+    FIRST = (ContractState.DRAFTED, Event.CONTRACT_DRAFTED)
 
     request = models.OneToOneField(AccessRequest, on_delete=models.PROTECT, related_name="contract")
     enterprise = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="contracts")
@@ -157,8 +169,12 @@ class Contract(Stateful):
         return _terms_of(bytes(self.document))
 
 
-class Signature(models.Model):
+class Signature(Recorded):
     """One party's signature over the contract's document. Open until signed."""
+
+    KIND = "signature"
+    EVENTS = {"": frozenset({Event.CONTRACT_DRAFTED}), "signed": frozenset({Event.CONTRACT_SIGNED})}
+    ABOUT = ("contract", "contract__uid")
 
     contract = models.ForeignKey(Contract, on_delete=models.CASCADE, related_name="signatures")
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="signatures")

@@ -21,9 +21,7 @@ def show_to(*, actor: Actor, dataset: Dataset, organization: Organization) -> Da
     check_can_edit(actor, dataset)
     if not shown_to(dataset).filter(pk=organization.pk).exists():
         grant(VIEW, organization, dataset)
-        record(
-            Event.DATASET_SHOWN_TO, actor=actor, about=dataset.audit_ref, organization=str(organization.uid)
-        )
+        record(Event.DATASET_SHOWN_TO, actor=actor, about=dataset, organization=str(organization.uid))
     return dataset
 
 
@@ -37,7 +35,7 @@ def hide_from(*, actor: Actor, dataset: Dataset, organization: Organization) -> 
         record(
             Event.DATASET_HIDDEN_FROM,
             actor=actor,
-            about=dataset.audit_ref,
+            about=dataset,
             organization=str(organization.uid),
         )
     return dataset

@@ -164,12 +164,13 @@ def _write(run: Run, claimed: Claimed, result: Result) -> Release:
         sql_digest=result.sql_digest, disclosure=claimed.terms.disclosure, result_digest=row.digest,
         released_us=int(now.timestamp() * 1_000_000), audit_head=export.head().leaf,
     )  # fmt: skip
-    row.save()
     fields = {"finished": now, "engine_seconds": result.engine_seconds, "claim": None, "lease": None}
     move(
         run, RunState.RELEASED, actor=SYSTEM, set_fields=fields, release=row.audit_ref, result=row.digest,
         receipt=digest(row.receipt), contract=claimed.spec.contract,
     )  # fmt: skip
+    row.event_id = run.event_id  # one entry for both
+    row.save()
     return row
 
 
