@@ -7,7 +7,7 @@ and `audit.reconciliation` compares the two. Ids are unique in the log: two chan
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from operator import attrgetter
 from typing import ClassVar
@@ -44,6 +44,11 @@ class Recorded(models.Model):
         """`kind:uid` of what the row's entries are about."""
         kind, path = self.audit_about()
         return f"{kind}:{attrgetter(path.replace('__', '.'))(self)}"
+
+    @property
+    def audit_parties(self) -> Iterable[str]:
+        """Uids of the organizations the row concerns: their auditors read its entries. Subclasses say which."""
+        raise NotImplementedError
 
     @classmethod
     def audit_about(cls) -> tuple[str, str]:

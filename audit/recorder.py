@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 from django.db import connection
@@ -27,11 +28,18 @@ class Who(Protocol):
 
 
 def record(
-    event: Event, *, actor: Who, about: Recorded | str, outcome: str = "ok", **payload: Any
+    event: Event,
+    *,
+    actor: Who,
+    about: Recorded | str,
+    outcome: str = "ok",
+    concerns: Iterable[str] = (),
+    **payload: Any,
 ) -> uuid.UUID:
     """Write one fact. `about` is the row it is about, or `kind:uid`; `payload` holds the keys PAYLOAD allows.
 
     An event that made or changed the row has the row's event id; any other has one of its own. Returns it.
+    `concerns` names organizations by uid, besides those the row itself concerns.
     Raises RuntimeError outside a transaction, chain.NotCanonical for a value that has no canonical form, ValueError
     for a payload key the event type does not have, and IntegrityError for a change that got no id of its own.
     """
@@ -52,6 +60,9 @@ def record(
         "t": time.time_ns() // 1000,
         "v": chain.PROFILE,
     }
+    parties = {*concerns, *(about.audit_parties if isinstance(about, Recorded) else ())}
+    if others := sorted(parties - {actor.organization_uid, ""}):
+        fields["cp"] = others
     if payload:
         fields["x"] = payload
     with connection.cursor() as cursor:

@@ -88,6 +88,10 @@ class Dataset(Stateful):
         return self.title
 
     @property
+    def audit_parties(self) -> tuple[str, ...]:
+        return self.provider.audit_parties
+
+    @property
     def state_name(self) -> StrOrPromise:
         return DatasetState(self.state).label
 
@@ -142,6 +146,10 @@ class Source(Recorded):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def audit_parties(self) -> tuple[str, ...]:
+        return self.provider.audit_parties
 
 
 class Version(Stateful):
@@ -214,6 +222,10 @@ class Version(Stateful):
 
     def __str__(self) -> str:
         return f"{self.dataset} v{self.number}"
+
+    @property
+    def audit_parties(self) -> tuple[str, ...]:
+        return self.dataset.audit_parties
 
     @property
     def schema(self) -> Schema:

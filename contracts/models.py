@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from uuid import UUID
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -66,6 +67,12 @@ class AccessRequest(Stateful):
     def __str__(self) -> str:
         return f"{self.organization}: {self.scenario[:40]}"
 
+    @property
+    def audit_parties(self) -> tuple[str, ...]:
+        """The enterprise, and who decides."""
+        deciders = self.decisions.order_by().values_list("organization__uid", flat=True)
+        return (str(self.organization.uid), *map(str, deciders))
+
 
 class RequestItem(models.Model):
     """One dataset of a request with the columns asked for."""
@@ -121,6 +128,17 @@ class Decision(Recorded):
     def __str__(self) -> str:
         return f"{self.organization}: {self.outcome or '…'}"
 
+    @property
+    def audit_parties(self) -> tuple[str, ...]:
+        return self.request.audit_parties
+
+
+@lru_cache(maxsize=1024)
+def _parties_to(contract_uid: UUID) -> tuple[str, ...]:
+    """Who signs is settled when a contract is drawn up, and asked for with every entry of every run."""
+    signers = Signature.objects.filter(contract__uid=contract_uid).values_list("organization__uid", flat=True)
+    return tuple(map(str, signers))
+
 
 @lru_cache(maxsize=256)
 def _terms_of(document: bytes) -> Terms:
@@ -164,6 +182,11 @@ class Contract(Stateful):
         return f"{self.enterprise} {self.digest[7:15]}"
 
     @property
+    def audit_parties(self) -> tuple[str, ...]:
+        """All that sign: providers, bureau, enterprise."""
+        return _parties_to(self.uid)
+
+    @property
     def terms(self) -> Terms:
         """The terms as they were signed; Refused where the document is not exactly what was drawn up."""
         return _terms_of(bytes(self.document))
@@ -200,3 +223,7 @@ class Signature(Recorded):
 
     def __str__(self) -> str:
         return f"{self.organization}: {'✓' if self.signed else '…'}"
+
+    @property
+    def audit_parties(self) -> tuple[str, ...]:
+        return self.contract.audit_parties

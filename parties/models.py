@@ -44,6 +44,10 @@ class Organization(Recorded):
         return self.name
 
     @property
+    def audit_parties(self) -> tuple[str, ...]:
+        return (str(self.uid),)
+
+    @property
     def iri(self) -> str:
         """How contracts name it (ODRL wants IRIs)."""
         return f"urn:uuid:{self.uid}"
@@ -77,6 +81,10 @@ class User(Recorded, AbstractUser):
 
     def __str__(self) -> str:
         return self.full_name or self.username
+
+    @property
+    def audit_parties(self) -> tuple[str, ...]:
+        return self.organization.audit_parties if self.organization else ()
 
 
 class Membership(models.Model):
@@ -122,3 +130,7 @@ class SigningKey(Recorded):
 
     def __str__(self) -> str:
         return f"{self.algorithm}:{bytes(self.public).hex()[:16]}"
+
+    @property
+    def audit_parties(self) -> tuple[str, ...]:
+        return self.organization.audit_parties

@@ -86,6 +86,10 @@ class Run(Stateful):
         return f"{self.computation} {self.uid!s:.8}"
 
     @property
+    def audit_parties(self) -> tuple[str, ...]:
+        return self.contract.audit_parties
+
+    @property
     def is_over(self) -> bool:
         return self.state in TERMINAL
 
@@ -122,6 +126,10 @@ class Release(Recorded):
     @property
     def audit_ref(self) -> str:
         return f"release:{self.uid}"
+
+    @property
+    def audit_parties(self) -> tuple[str, ...]:
+        return self.run.audit_parties
 
     @property
     def dimensions(self) -> int:

@@ -73,8 +73,12 @@ def organization(kind: str, name: str, *, key: bool = True) -> Organization:
 
 
 def account(username: str, of: Organization, *roles: Role) -> User:
-    """An account with these roles, or with every role its organization's kind allows; its password is PASSWORD."""
-    held = roles or ROLES_OF[of.kind]
+    """An account with these roles, or with every role its organization's kind allows; its password is PASSWORD.
+
+    Only an auditing body's account audits unless it is said: an organization that works is not its own auditor.
+    """
+    every = ROLES_OF[of.kind] - ({Role.AUDITOR} if of.kind != OrganizationKind.AUDITOR else set())
+    held = roles or every
     staff = bool({Role.STEWARD, Role.ADMINISTRATOR} & set(held))
     with transaction.atomic():
         return open_account(

@@ -1,6 +1,8 @@
-"""No event id stands twice, whether its entry is sealed or still waits; and the entry a business row belongs to."""
+"""No event id stands twice; the entry a business row belongs to; the organizations an entry concerns; sealing times."""
 
-from django.db import migrations
+import django.contrib.postgres.fields
+import django.contrib.postgres.indexes
+from django.db import migrations, models
 
 FORWARD = r"""
 CREATE OR REPLACE FUNCTION audit_emit(event_id uuid, body bytea) RETURNS void
@@ -34,6 +36,28 @@ $$ INSERT INTO audit_outbox (event_id, body) VALUES (event_id, body) $$;
 """
 
 
+# Copies of the stored bytes: the guard against changes of them steps aside for this one statement.
+PARTIES = r"""
+ALTER TABLE audit_entry DISABLE TRIGGER audit_entry_no_change;
+UPDATE audit_entry SET parties = ARRAY[org] WHERE org <> '';
+ALTER TABLE audit_entry ENABLE TRIGGER audit_entry_no_change;
+"""
+
+
 class Migration(migrations.Migration):
     dependencies = [("audit", "0002_guards")]
-    operations = [migrations.RunSQL(FORWARD, BACKWARD)]
+    operations = [
+        migrations.RunSQL(FORWARD, BACKWARD),
+        migrations.AddField(
+            model_name='entry',
+            name='parties',
+            field=django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), default=list, size=None),
+        ),
+        migrations.AddField(model_name='entry', name='written', field=models.DateTimeField(null=True)),
+        migrations.AddField(model_name='entry', name='sealed', field=models.DateTimeField(null=True)),
+        migrations.RunSQL(PARTIES, migrations.RunSQL.noop),
+        migrations.AddIndex(
+            model_name='entry',
+            index=django.contrib.postgres.indexes.GinIndex(fields=['parties'], name='audit_entry_parties'),
+        ),
+    ]

@@ -67,6 +67,12 @@ POSTS = (
         _("administrator: organizations, accounts, keys"),
     ),
     Post("enterprise", *ENTERPRISE, _roles(Role.SIGNATORY), _("enterprise: asks, signs, computes")),
+    Post(
+        "inspector",
+        *ENTERPRISE,
+        _roles(Role.AUDITOR),
+        _("auditor of the enterprise: reads the entries that concern it"),
+    ),
     Post("rival", *RIVAL, _roles(Role.SIGNATORY), _("another enterprise: sees nothing of the first")),
     Post("auditor", *AUDITOR, _roles(Role.AUDITOR), _("auditor: reads and verifies the log")),
 )

@@ -64,7 +64,7 @@ def claim(run_uid: str) -> Claimed | None:
         )
         if run is None:
             return None
-        contract = _contract(run)
+        contract = run.contract = _contract(run)
         query = AggregateQuery.from_json(run.computation.query)
         refused = _refusal(contract, facts_for(Action.START, contract, query))
         if refused is None:
@@ -106,6 +106,7 @@ def release(claimed: Claimed, result: Result) -> Release | None:
         run = _still_ours(claimed)
         if run is None:
             return None
+        run.contract = contract
         facts = Facts(action=Action.RELEASE, now=timezone.now(), protected_by=claimed.terms.disclosure)
         refused = _refusal(contract, facts)
         if refused is None and not run.cancel_requested:
