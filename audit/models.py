@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, cast
 
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
@@ -44,9 +46,15 @@ class Entry(models.Model):
     org = models.CharField(_("organization"), max_length=40, db_index=True)
     obj = models.CharField(_("object"), max_length=80, db_index=True)
     at = models.DateTimeField(_("time"))
+    # The organizations it concerns: `org` and `cp`. Who may read one organization's entries searches here.
+    parties = ArrayField(models.CharField(max_length=40), default=list)
+    # Measured, not hashed: when it was put into the outbox, when it was chained. Null for entries from before.
+    written = models.DateTimeField(null=True)
+    sealed = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "audit_entry"
+        indexes = [GinIndex(fields=["parties"], name="audit_entry_parties")]
         ordering = ["-seq"]
         verbose_name = _("log entry")
         verbose_name_plural = _("log entries")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import uuid
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -22,12 +23,15 @@ BATCH = 1000
 POLL_SECONDS = 0.02
 _LOCK = 0x64735F61756469  # any fixed number: "ds_audi"
 
-_TAKE = "SELECT event_id, body FROM audit_outbox ORDER BY id LIMIT %s"
+_TAKE = "SELECT event_id, body, written FROM audit_outbox ORDER BY id LIMIT %s"
 _PUT = """
-    INSERT INTO audit_entry (seq, prev, leaf, body, event_id, act, actor, org, obj, at)
-    SELECT * FROM unnest(%s::bigint[], %s::bytea[], %s::bytea[], %s::bytea[], %s::uuid[],
-                         %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[])
-"""
+    INSERT INTO audit_entry (seq, prev, leaf, body, event_id, act, actor, org, obj, at, written, parties, sealed)
+    SELECT seq, prev, leaf, body, event_id, act, actor, org, obj, at, written, string_to_array(parties, ','),
+           clock_timestamp()
+    FROM unnest(%s::bigint[], %s::bytea[], %s::bytea[], %s::bytea[], %s::uuid[], %s::text[], %s::text[], %s::text[],
+                %s::text[], %s::timestamptz[], %s::timestamptz[], %s::text[])
+         AS t (seq, prev, leaf, body, event_id, act, actor, org, obj, at, written, parties)
+"""  # a list of lists of different lengths is no array: the parties come as text
 _DROP = "DELETE FROM audit_outbox WHERE event_id = ANY(%s::uuid[])"
 
 
@@ -41,21 +45,21 @@ def seal_batch(limit: int = BATCH) -> int:
         cursor.execute("SELECT seq, leaf FROM audit_entry ORDER BY seq DESC LIMIT 1")
         head = cursor.fetchone()
         cursor.execute(_TAKE, [limit])
-        waiting = [(event_id, bytes(body)) for event_id, body in cursor.fetchall()]
-        taken = [event_id for event_id, _ in waiting]
+        waiting = [(event_id, bytes(body), written) for event_id, body, written in cursor.fetchall()]
+        taken = [event_id for event_id, _, _ in waiting]
         if head is None:
             waiting.insert(0, _opening())
         if not waiting:
             return 0
         seq, prev = (head[0] + 1, bytes(head[1])) if head else (0, chain.GENESIS)
         rows = []
-        for event_id, raw in waiting:
+        for event_id, raw, written in waiting:
             entry = chain.seal(prev, seq, raw)
             fields: dict[str, Any] = json.loads(raw)
             leaf = chain.leaf(entry)
             rows.append(
                 (seq, prev, leaf, entry, event_id, fields["act"], fields["actor"], fields["org"], fields["obj"],
-                 Entry.moment(fields))
+                 Entry.moment(fields), written, ",".join(parties_of(fields)))
             )  # fmt: skip
             seq, prev = seq + 1, leaf
         cursor.execute(_PUT, [list(column) for column in zip(*rows, strict=True)])
@@ -84,7 +88,12 @@ def run(stop: threading.Event) -> None:
         cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
 
 
-def _opening() -> tuple[uuid.UUID, bytes]:
+def parties_of(fields: dict[str, Any]) -> list[str]:
+    """The organizations an entry concerns: the one acted for, and the others."""
+    return [uid for uid in (fields["org"], *fields.get("cp", ())) if uid]
+
+
+def _opening() -> tuple[uuid.UUID, bytes, datetime]:
     """Entry 0 names the log, so that an export says which one it is."""
     event_id = uuid.UUID(int=0)
     fields = {
@@ -98,7 +107,7 @@ def _opening() -> tuple[uuid.UUID, bytes]:
         "v": chain.PROFILE,
         "x": {"origin": settings.AUDIT_ORIGIN, "profile": "AUD-1"},
     }
-    return event_id, chain.body(fields)
+    return event_id, chain.body(fields), Entry.moment(fields)
 
 
 def _now_us() -> int:

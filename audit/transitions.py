@@ -11,17 +11,23 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from audit.events import Event
+from audit.recorded import Events, Recorded
 from audit.recorder import Who, record
 from audit.refusals import Refused
 
 Moves = Mapping[str, Mapping[str, Event]]  # from -> {to: event}; a terminal state has no row
 
 
-class Stateful(models.Model):
-    """A row whose `state` only `move` may change. Subclasses set KIND (for the log) and MOVES."""
+class Stateful(Recorded):
+    """A row whose `state` only `move` may change.
 
-    KIND: ClassVar[str]
+    Subclasses set KIND, MOVES, FIRST (the state rows begin in, and the event of making one) and CHANGES (events that
+    change other fields and are possible in any state).
+    """
+
     MOVES: ClassVar[Moves]
+    FIRST: ClassVar[tuple[str, Event]]
+    CHANGES: ClassVar[frozenset[Event]] = frozenset()
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     state = models.CharField(_("state"), max_length=20)
@@ -39,9 +45,14 @@ class Stateful(models.Model):
             row._stored_state = row.state  # noqa: SLF001
         return row
 
-    @property
-    def audit_ref(self) -> str:
-        return f"{self.KIND}:{self.uid}"
+    @classmethod
+    def audit_events(cls) -> Events:
+        """Each state with the events that lead to it, and those that may have happened in it since."""
+        leading = [cls.FIRST, *((to, event) for row in cls.MOVES.values() for to, event in row.items())]
+        return {
+            str(state): frozenset(event for to, event in leading if to == state) | cls.CHANGES
+            for state, _event in leading
+        }
 
     @property
     def iri(self) -> str:
@@ -58,7 +69,7 @@ class Stateful(models.Model):
 def move(
     thing: Stateful, to: str, *, actor: Who, set_fields: Mapping[str, Any] | None = None, **payload: Any
 ) -> None:
-    """Bring a row, locked by the caller, to state `to`; save it with `set_fields`; record the event.
+    """Bring a row, locked by the caller, to state `to`; save it with `set_fields`; record the event under a new id.
 
     Raises Refused("state.not_allowed") if the machine has no such move.
     """
@@ -73,5 +84,6 @@ def move(
         setattr(thing, name, value)
     thing.state = thing._stored_state = to  # noqa: SLF001
     thing.state_since = timezone.now()
-    thing.save(update_fields=["state", "state_since", *(set_fields or {})])
-    record(event, actor=actor, about=thing.audit_ref, **payload)
+    thing.event_id = uuid.uuid4()
+    thing.save(update_fields=["state", "state_since", "event_id", *(set_fields or {})])
+    record(event, actor=actor, about=thing, **payload)

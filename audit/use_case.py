@@ -12,6 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 from django.db import transaction
 
 from audit.events import Event
+from audit.recorded import Recorded
 from audit.recorder import record
 from audit.refusals import Refused
 
@@ -42,6 +43,6 @@ def use_case(what: str, about: str) -> Callable[[Callable[P, R]], Callable[P, R]
 
 
 def record_refusal(what: str, *, actor: Any, about: Any, refused: Refused) -> None:
-    reference = getattr(about, "audit_ref", None) or "-"
+    thing = about if isinstance(about, Recorded) else getattr(about, "audit_ref", "-")
     with transaction.atomic():
-        record(Event.REFUSED, actor=actor, about=reference, outcome="refused", what=what, code=refused.code)
+        record(Event.REFUSED, actor=actor, about=thing, outcome="refused", what=what, code=refused.code)

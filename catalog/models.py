@@ -14,6 +14,8 @@ from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrOrPromise
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
+from audit.events import Event
+from audit.recorded import Recorded
 from audit.transitions import Stateful
 from catalog.schema import Grade, Schema
 from catalog.states import (
@@ -43,6 +45,8 @@ class Dataset(Stateful):
 
     KIND = "dataset"
     MOVES = DATASET_MOVES
+    FIRST = (DatasetState.DRAFT, Event.DATASET_CREATED)
+    CHANGES = frozenset({Event.DATASET_CHANGED})
 
     provider = models.ForeignKey(
         Organization, on_delete=models.PROTECT, related_name="datasets", verbose_name=_("provider")
@@ -84,6 +88,10 @@ class Dataset(Stateful):
         return self.title
 
     @property
+    def audit_parties(self) -> tuple[str, ...]:
+        return self.provider.audit_parties
+
+    @property
     def state_name(self) -> StrOrPromise:
         return DatasetState(self.state).label
 
@@ -120,8 +128,11 @@ class DatasetGroupPermission(GroupObjectPermissionBase):
     content_object = models.ForeignKey(Dataset, on_delete=models.CASCADE)
 
 
-class Source(models.Model):
+class Source(Recorded):
     """A PostgreSQL database that a provider's tables can be read from. Its address is encrypted at rest."""
+
+    KIND = "source"
+    EVENTS = {"": frozenset({Event.SOURCE_REGISTERED})}
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     provider = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="sources")
@@ -137,8 +148,8 @@ class Source(models.Model):
         return self.name
 
     @property
-    def audit_ref(self) -> str:
-        return f"source:{self.uid}"
+    def audit_parties(self) -> tuple[str, ...]:
+        return self.provider.audit_parties
 
 
 class Version(Stateful):
@@ -146,6 +157,7 @@ class Version(Stateful):
 
     KIND = "version"
     MOVES = VERSION_MOVES
+    FIRST = (VersionState.UPLOADED, Event.VERSION_UPLOADED)
 
     dataset = models.ForeignKey(
         Dataset, on_delete=models.PROTECT, related_name="versions", verbose_name=_("dataset")
@@ -210,6 +222,10 @@ class Version(Stateful):
 
     def __str__(self) -> str:
         return f"{self.dataset} v{self.number}"
+
+    @property
+    def audit_parties(self) -> tuple[str, ...]:
+        return self.dataset.audit_parties
 
     @property
     def schema(self) -> Schema:

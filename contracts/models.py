@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from uuid import UUID
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from audit.events import Event
+from audit.recorded import Recorded
 from audit.transitions import Stateful
 from catalog.models import Dataset
 from contracts.policy import agreement
@@ -30,6 +33,7 @@ class AccessRequest(Stateful):
 
     KIND = "request"
     MOVES = REQUEST_MOVES
+    FIRST = (RequestState.FILED, Event.REQUEST_FILED)
 
     organization = models.ForeignKey(
         Organization, on_delete=models.PROTECT, related_name="requests", verbose_name=_("enterprise")
@@ -63,6 +67,12 @@ class AccessRequest(Stateful):
     def __str__(self) -> str:
         return f"{self.organization}: {self.scenario[:40]}"
 
+    @property
+    def audit_parties(self) -> tuple[str, ...]:
+        """The enterprise, and who decides."""
+        deciders = self.decisions.order_by().values_list("organization__uid", flat=True)
+        return (str(self.organization.uid), *map(str, deciders))
+
 
 class RequestItem(models.Model):
     """One dataset of a request with the columns asked for."""
@@ -78,8 +88,16 @@ class RequestItem(models.Model):
         return str(self.dataset)
 
 
-class Decision(models.Model):
+class Decision(Recorded):
     """What one organization decides in its part. Open until `outcome`, `reason`, who and when are all set."""
+
+    KIND = "decision"
+    EVENTS = {
+        "": frozenset({Event.REQUEST_FILED}),
+        Outcome.GRANT: frozenset({Event.REQUEST_DECIDED}),
+        Outcome.DECLINE: frozenset({Event.REQUEST_DECIDED}),
+    }
+    ABOUT = ("request", "request__uid")
 
     request = models.ForeignKey(AccessRequest, on_delete=models.CASCADE, related_name="decisions")
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="decisions")
@@ -110,6 +128,17 @@ class Decision(models.Model):
     def __str__(self) -> str:
         return f"{self.organization}: {self.outcome or '…'}"
 
+    @property
+    def audit_parties(self) -> tuple[str, ...]:
+        return self.request.audit_parties
+
+
+@lru_cache(maxsize=1024)
+def _parties_to(contract_uid: UUID) -> tuple[str, ...]:
+    """Who signs is settled when a contract is drawn up, and asked for with every entry of every run."""
+    signers = Signature.objects.filter(contract__uid=contract_uid).values_list("organization__uid", flat=True)
+    return tuple(map(str, signers))
+
 
 @lru_cache(maxsize=256)
 def _terms_of(document: bytes) -> Terms:
@@ -122,6 +151,7 @@ class Contract(Stateful):
 
     KIND = "contract"
     MOVES = CONTRACT_MOVES
+    FIRST = (ContractState.DRAFTED, Event.CONTRACT_DRAFTED)
 
     request = models.OneToOneField(AccessRequest, on_delete=models.PROTECT, related_name="contract")
     enterprise = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="contracts")
@@ -152,13 +182,22 @@ class Contract(Stateful):
         return f"{self.enterprise} {self.digest[7:15]}"
 
     @property
+    def audit_parties(self) -> tuple[str, ...]:
+        """All that sign: providers, bureau, enterprise."""
+        return _parties_to(self.uid)
+
+    @property
     def terms(self) -> Terms:
         """The terms as they were signed; Refused where the document is not exactly what was drawn up."""
         return _terms_of(bytes(self.document))
 
 
-class Signature(models.Model):
+class Signature(Recorded):
     """One party's signature over the contract's document. Open until signed."""
+
+    KIND = "signature"
+    EVENTS = {"": frozenset({Event.CONTRACT_DRAFTED}), "signed": frozenset({Event.CONTRACT_SIGNED})}
+    ABOUT = ("contract", "contract__uid")
 
     contract = models.ForeignKey(Contract, on_delete=models.CASCADE, related_name="signatures")
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="signatures")
@@ -184,3 +223,7 @@ class Signature(models.Model):
 
     def __str__(self) -> str:
         return f"{self.organization}: {'✓' if self.signed else '…'}"
+
+    @property
+    def audit_parties(self) -> tuple[str, ...]:
+        return self.contract.audit_parties

@@ -12,8 +12,9 @@ from django.views.decorators.http import require_safe
 from rest_framework.request import Request
 
 from audit.transparency import files, merkle, publication, tiles
-from dataspace.api.audit import check_can_audit
+from dataspace.api.audit import checked
 from dataspace.api.doors import Door
+from parties.permissions import check_reads_whole_log
 
 _NOTE, _BYTES = "text/plain; charset=utf-8", "application/octet-stream"
 _FRESH = "public, max-age=5"
@@ -50,7 +51,7 @@ class Entries(Door):
     schema = None  # type: ignore[assignment]  # a file, not an operation of the API
 
     def get(self, _request: Request, number: str, width: str = "") -> HttpResponse:
-        check_can_audit(self.actor, "log.read")
+        checked(check_reads_whole_log, self.actor, "log.read")
         return _tile(tiles.SHA256_TREE, 0, f"{tiles.ENTRIES}/{number}", number, width, "private")
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:

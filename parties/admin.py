@@ -19,6 +19,7 @@ from knox.models import AuthToken
 from audit.events import Event
 from audit.recorder import record
 from parties.actors import actor_for
+from parties.admission import touch
 from parties.keys import create_key
 from parties.models import Membership, Organization, User
 from parties.roles import ROLES_OF, OrganizationKind, Role
@@ -66,14 +67,14 @@ class OrganizationAdmin(ForAdministrators):
     actions = ("make_key",)
 
     def save_model(self, request: HttpRequest, obj: Organization, form: Any, change: bool) -> None:  # noqa: FBT001
+        if change and form.changed_data:
+            obj.new_event()
         super().save_model(request, obj, form, change)
         actor = actor_for(request.user)
         if not change:
-            record(Event.ORGANIZATION_CREATED, actor=actor, about=obj.audit_ref, kind=str(obj.kind))
+            record(Event.ORGANIZATION_CREATED, actor=actor, about=obj, kind=str(obj.kind))
         elif form.changed_data:
-            record(
-                Event.ORGANIZATION_CHANGED, actor=actor, about=obj.audit_ref, fields=sorted(form.changed_data)
-            )
+            record(Event.ORGANIZATION_CHANGED, actor=actor, about=obj, fields=sorted(form.changed_data))
 
     @admin.display(description=_("signing key"), boolean=True)
     def has_key(self, organization: Organization) -> bool:
@@ -140,14 +141,16 @@ class AccountAdmin(ForAdministrators, UserAdmin[User]):
     )
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:  # noqa: FBT001
+        if change and form.changed_data:
+            obj.new_event()
         super().save_model(request, obj, form, change)
         obj.groups.set([obj.organization.group] if obj.organization else [])
         actor = actor_for(request.user)
         if not change:
             organization = obj.organization.audit_ref if obj.organization else ""
-            record(Event.ACCOUNT_CREATED, actor=actor, about=obj.audit_ref, organization=organization)
+            record(Event.ACCOUNT_CREATED, actor=actor, about=obj, organization=organization)
         elif form.changed_data:
-            record(Event.ACCOUNT_CHANGED, actor=actor, about=obj.audit_ref, fields=sorted(form.changed_data))
+            record(Event.ACCOUNT_CHANGED, actor=actor, about=obj, fields=sorted(form.changed_data))
 
     @transaction.atomic
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
@@ -155,10 +158,11 @@ class AccountAdmin(ForAdministrators, UserAdmin[User]):
         response = super().user_change_password(request, id, form_url)
         if request.method == "POST" and response.status_code == HTTPStatus.FOUND:
             changed = User.objects.get(pk=id)
+            touch(changed)
             record(
                 Event.ACCOUNT_CHANGED,
                 actor=actor_for(request.user),
-                about=changed.audit_ref,
+                about=changed,
                 fields=["password"],
             )
         return response
@@ -167,9 +171,8 @@ class AccountAdmin(ForAdministrators, UserAdmin[User]):
         super().save_related(request, form, formsets, change)
         if any(formset.has_changed() for formset in formsets):
             roles = sorted(form.instance.memberships.values_list("role", flat=True))
-            record(
-                Event.ROLES_CHANGED, actor=actor_for(request.user), about=form.instance.audit_ref, roles=roles
-            )
+            touch(form.instance)
+            record(Event.ROLES_CHANGED, actor=actor_for(request.user), about=form.instance, roles=roles)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).select_related("organization")

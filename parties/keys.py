@@ -60,7 +60,7 @@ def create_key(organization: Organization, *, actor: Actor) -> SigningKey:
         sealed_private=keyring().encrypt(private.private_bytes_raw()),
     )
     record(
-        Event.KEY_CREATED, actor=actor, about=organization.audit_ref,
+        Event.KEY_CREATED, actor=actor, about=key,
         key=str(key.uid), algorithm=key.algorithm, public=base64.b64encode(public).decode(),
     )  # fmt: skip
     return key

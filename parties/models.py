@@ -13,10 +13,15 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from audit.events import Event
+from audit.recorded import Recorded
 from parties.roles import OrganizationKind, Role
 
 
-class Organization(models.Model):
+class Organization(Recorded):
+    KIND = "organization"
+    EVENTS = {"": frozenset({Event.ORGANIZATION_CREATED, Event.ORGANIZATION_CHANGED})}
+
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     name = models.CharField(_("name"), max_length=120, unique=True)
     name_en = models.CharField(_("English name"), max_length=120, blank=True)
@@ -39,8 +44,8 @@ class Organization(models.Model):
         return self.name
 
     @property
-    def audit_ref(self) -> str:
-        return f"organization:{self.uid}"
+    def audit_parties(self) -> tuple[str, ...]:
+        return (str(self.uid),)
 
     @property
     def iri(self) -> str:
@@ -53,8 +58,11 @@ class Organization(models.Model):
         super().save(*args, **kwargs)  # type: ignore[arg-type]  # Django's own signature
 
 
-class User(AbstractUser):
-    """An account. `uid` is what the log holds; names stay here."""
+class User(Recorded, AbstractUser):
+    """An account. `uid` is what the log holds; names stay here. Its roles are part of it."""
+
+    KIND = "account"
+    EVENTS = {"": frozenset({Event.ACCOUNT_CREATED, Event.ACCOUNT_CHANGED, Event.ROLES_CHANGED})}
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     full_name = models.CharField(_("full name"), max_length=60, blank=True)
@@ -75,8 +83,8 @@ class User(AbstractUser):
         return self.full_name or self.username
 
     @property
-    def audit_ref(self) -> str:
-        return f"account:{self.uid}"
+    def audit_parties(self) -> tuple[str, ...]:
+        return self.organization.audit_parties if self.organization else ()
 
 
 class Membership(models.Model):
@@ -96,8 +104,12 @@ class Membership(models.Model):
         return f"{self.user}: {self.get_role_display()}"
 
 
-class SigningKey(models.Model):
+class SigningKey(Recorded):
     """An organization's key. The private half is encrypted at rest (Fernet under KEY_ENCRYPTION_KEYS)."""
+
+    KIND = "key"
+    EVENTS = {"": frozenset({Event.KEY_CREATED})}
+    ABOUT = ("organization", "organization__uid")
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="signing_keys")
@@ -118,3 +130,7 @@ class SigningKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.algorithm}:{bytes(self.public).hex()[:16]}"
+
+    @property
+    def audit_parties(self) -> tuple[str, ...]:
+        return self.organization.audit_parties

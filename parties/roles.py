@@ -23,17 +23,22 @@ class Role(models.TextChoices):
     APPROVER = "approver", _("approver")  # decides requests for the organization
     SIGNATORY = "signatory", _("signatory")  # signs, suspends, resumes and terminates contracts
     REVIEWER = "reviewer", _("reviewer")  # checks what leaves
-    AUDITOR = "auditor", _("auditor")  # reads and verifies the log
+    AUDITOR = (
+        "auditor",
+        _("auditor"),
+    )  # reads the log: an auditing body's all of it, others what concerns their own
     ADMINISTRATOR = "administrator", _("administrator")  # manages organizations, accounts and their roles
 
 
 # Which roles make sense where; a membership outside this table is refused by the database as well.
 ROLES_OF: dict[str, frozenset[str]] = {
-    OrganizationKind.PROVIDER: frozenset({Role.MEMBER, Role.STEWARD, Role.APPROVER, Role.SIGNATORY}),
-    OrganizationKind.ENTERPRISE: frozenset({Role.MEMBER, Role.SIGNATORY}),
+    OrganizationKind.PROVIDER: frozenset(
+        {Role.MEMBER, Role.STEWARD, Role.APPROVER, Role.SIGNATORY, Role.AUDITOR}
+    ),
+    OrganizationKind.ENTERPRISE: frozenset({Role.MEMBER, Role.SIGNATORY, Role.AUDITOR}),
     OrganizationKind.BUREAU: frozenset(
         {Role.MEMBER, Role.APPROVER, Role.SIGNATORY, Role.REVIEWER, Role.ADMINISTRATOR}
     ),
-    OrganizationKind.OPERATOR: frozenset({Role.MEMBER, Role.REVIEWER}),
+    OrganizationKind.OPERATOR: frozenset({Role.MEMBER, Role.REVIEWER, Role.AUDITOR}),
     OrganizationKind.AUDITOR: frozenset({Role.MEMBER, Role.AUDITOR}),
 }

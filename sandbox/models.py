@@ -9,6 +9,8 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from audit.events import Event
+from audit.recorded import Recorded
 from audit.transitions import Stateful
 from contracts.models import Contract
 from sandbox.states import RUN_MOVES, TERMINAL, Failure, RunState
@@ -42,6 +44,7 @@ class Run(Stateful):
 
     KIND = "run"
     MOVES = RUN_MOVES
+    FIRST = (RunState.QUEUED, Event.RUN_QUEUED)
 
     computation = models.ForeignKey(
         Computation, on_delete=models.PROTECT, related_name="runs", verbose_name=_("computation")
@@ -83,12 +86,23 @@ class Run(Stateful):
         return f"{self.computation} {self.uid!s:.8}"
 
     @property
+    def audit_parties(self) -> tuple[str, ...]:
+        return self.contract.audit_parties
+
+    @property
     def is_over(self) -> bool:
         return self.state in TERMINAL
 
 
-class Release(models.Model):
-    """What leaves: the protected table and its receipt. The raw table is never stored anywhere."""
+class Release(Recorded):
+    """What leaves: the protected table and its receipt. The raw table is never stored anywhere.
+
+    The run's entry is the release's too; facts about it, such as a download, name the release itself.
+    """
+
+    KIND = "release"
+    EVENTS = {"": frozenset({Event.RUN_RELEASED})}
+    ABOUT = ("run", "run__uid")
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     run = models.OneToOneField(Run, on_delete=models.PROTECT, related_name="release")
@@ -112,6 +126,10 @@ class Release(models.Model):
     @property
     def audit_ref(self) -> str:
         return f"release:{self.uid}"
+
+    @property
+    def audit_parties(self) -> tuple[str, ...]:
+        return self.run.audit_parties
 
     @property
     def dimensions(self) -> int:

@@ -19,6 +19,8 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from audit.events import Event
+from audit.recorder import record
 from catalog import ingest, search
 from catalog import services as catalog_services
 from catalog.models import Dataset, Version
@@ -30,8 +32,9 @@ from contracts.services.requests import Wish, decide_request, file_request
 from contracts.services.signing import sign_contract
 from contracts.states import Outcome, Purpose
 from parties.actors import SYSTEM, Actor, actor_for
+from parties.admission import admit, open_account
 from parties.keys import create_key
-from parties.models import Membership, Organization, User
+from parties.models import Organization, User
 from parties.roles import ROLES_OF, OrganizationKind, Role
 
 PASSWORD = "quan-cheng-2026"
@@ -63,20 +66,24 @@ WATER = Schema((
 def organization(kind: str, name: str, *, key: bool = True) -> Organization:
     """An organization with a signing key in use (unless `key` is False)."""
     with transaction.atomic():
-        made = Organization.objects.create(name=name, kind=kind)
+        made = admit(actor=SYSTEM, name=name, kind=kind)
         if key:
             create_key(made, actor=SYSTEM)
     return made
 
 
 def account(username: str, of: Organization, *roles: Role) -> User:
-    """An account with these roles, or with every role its organization's kind allows; its password is PASSWORD."""
-    held = roles or ROLES_OF[of.kind]
+    """An account with these roles, or with every role its organization's kind allows; its password is PASSWORD.
+
+    Only an auditing body's account audits unless it is said: an organization that works is not its own auditor.
+    """
+    every = ROLES_OF[of.kind] - ({Role.AUDITOR} if of.kind != OrganizationKind.AUDITOR else set())
+    held = roles or every
     staff = bool({Role.STEWARD, Role.ADMINISTRATOR} & set(held))
-    user = User.objects.create_user(username, password=PASSWORD, organization=of, is_staff=staff)
-    Membership.objects.bulk_create(Membership(user=user, role=role) for role in sorted(held))
-    user.groups.add(of.group)
-    return user
+    with transaction.atomic():
+        return open_account(
+            actor=SYSTEM, username=username, password=PASSWORD, organization=of, roles=held, is_staff=staff
+        )
 
 
 def actor(user: User) -> Actor:
@@ -184,11 +191,16 @@ def publish_version(
     folder = Path(settings.EXTRACTS_DIR)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{built.facts['sha256']}.parquet").write_bytes(built.data)
-    version = Version.objects.create(
-        dataset=dataset, number=dataset.versions.count() + 1, state=VersionState.PUBLISHED, source_kind=SourceKind.FILE,
-        file_name=f"{dataset.name}.csv", handed_in_by=by, schema_json=schema.to_json(), grade=int(schema.grade),
-        findings={}, published=timezone.now(), progress=100, **built.facts,
-    )  # fmt: skip
+    with transaction.atomic():
+        version = Version.objects.create(
+            dataset=dataset, number=dataset.versions.count() + 1, state=VersionState.PUBLISHED,
+            source_kind=SourceKind.FILE, file_name=f"{dataset.name}.csv", handed_in_by=by, schema_json=schema.to_json(),
+            grade=int(schema.grade), findings={}, published=timezone.now(), progress=100, **built.facts,
+        )  # fmt: skip
+        record(
+            Event.VERSION_PUBLISHED, actor=SYSTEM, about=version, dataset=str(dataset.uid), number=version.number,
+            rows=version.rows, sha256=version.sha256,
+        )  # fmt: skip
     search.index(dataset)
     return version
 

@@ -39,7 +39,7 @@ ALTER TABLE audit_checkpoint
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('audit', '0002_guards'),
+        ('audit', '0003_record'),
     ]
 
     operations = [

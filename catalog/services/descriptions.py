@@ -44,7 +44,7 @@ def create_dataset(*, actor: Actor, name: str, description: Description) -> Data
     _check(dataset)
     dataset.save()
     search.index(dataset)
-    record(Event.DATASET_CREATED, actor=actor, about=dataset.audit_ref)
+    record(Event.DATASET_CREATED, actor=actor, about=dataset)
     return dataset
 
 
@@ -61,9 +61,10 @@ def change_dataset(*, actor: Actor, dataset: Dataset, description: Description) 
     for field in changed:
         setattr(dataset, field, getattr(description, field))
     _check(dataset)
-    dataset.save(update_fields=changed)
+    dataset.new_event()
+    dataset.save(update_fields=[*changed, "event_id"])
     search.index(dataset)
-    record(Event.DATASET_CHANGED, actor=actor, about=dataset.audit_ref, fields=changed)
+    record(Event.DATASET_CHANGED, actor=actor, about=dataset, fields=changed)
     return dataset
 
 

@@ -75,7 +75,7 @@ def _add(version: Version, dataset: Dataset, actor: Actor) -> Version:
     version.handed_in_by = actor.user
     version.save()
     record(
-        Event.VERSION_UPLOADED, actor=actor, about=version.audit_ref, dataset=str(dataset.uid),
+        Event.VERSION_UPLOADED, actor=actor, about=version, dataset=str(dataset.uid),
         number=version.number, source=str(version.source_kind), sha256=version.upload_sha256,
     )  # fmt: skip
     enqueue_ingest(version.uid)

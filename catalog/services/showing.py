@@ -22,8 +22,9 @@ def show_to(*, actor: Actor, dataset: Dataset, organization: Organization) -> Da
     if not shown_to(dataset).filter(pk=organization.pk).exists():
         grant(VIEW, organization, dataset)
         record(
-            Event.DATASET_SHOWN_TO, actor=actor, about=dataset.audit_ref, organization=str(organization.uid)
-        )
+            Event.DATASET_SHOWN_TO, actor=actor, about=dataset, organization=str(organization.uid),
+            concerns=organization.audit_parties,
+        )  # fmt: skip
     return dataset
 
 
@@ -35,9 +36,7 @@ def hide_from(*, actor: Actor, dataset: Dataset, organization: Organization) -> 
     if shown_to(dataset).filter(pk=organization.pk).exists():
         revoke(VIEW, organization, dataset)
         record(
-            Event.DATASET_HIDDEN_FROM,
-            actor=actor,
-            about=dataset.audit_ref,
-            organization=str(organization.uid),
-        )
+            Event.DATASET_HIDDEN_FROM, actor=actor, about=dataset, organization=str(organization.uid),
+            concerns=organization.audit_parties,
+        )  # fmt: skip
     return dataset

@@ -29,5 +29,5 @@ def register_source(*, actor: Actor, name: str, url: str) -> Source:
         raise Refused("source.name_taken", _("Your organization has a source of this name already."))
     source = Source(provider=provider, name=name.strip(), sealed_url=keyring().encrypt(url.encode()))
     source.save()
-    record(Event.SOURCE_REGISTERED, actor=actor, about=source.audit_ref)
+    record(Event.SOURCE_REGISTERED, actor=actor, about=source)
     return source

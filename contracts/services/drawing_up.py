@@ -23,16 +23,18 @@ def draw_up(request: AccessRequest, *, actor: Actor) -> Contract:
     agreement = agree(terms, uid=f"urn:uuid:{contract.uid}")
     contract.document, contract.digest = agreement.body, agreement.digest()
     contract.save()
-    for decision in request.decisions.filter(part=Part.PROVIDER):
-        Signature.objects.create(contract=contract, organization=decision.organization, part=Part.PROVIDER)
-    for decision in request.decisions.filter(part=Part.BUREAU):
-        # The implementing body signs too: it supervises as a party that can halt.
-        Signature.objects.create(contract=contract, organization=decision.organization, part=Part.BUREAU)
-    Signature.objects.create(contract=contract, organization=request.organization, part=Part.ENTERPRISE)
+    # Providers and the implementing body, which supervises as a party that can halt; then the enterprise.
+    deciders = request.decisions.filter(part__in=[Part.PROVIDER, Part.BUREAU]).select_related("organization")
+    parties = [*((decision.organization, decision.part) for decision in deciders.order_by("pk")),
+               (request.organization, Part.ENTERPRISE)]  # fmt: skip
+    for organization, part in parties:
+        Signature.objects.create(
+            contract=contract, organization=organization, part=part, event_id=contract.event_id
+        )
     record(
         Event.CONTRACT_DRAFTED,
         actor=actor,
-        about=contract.audit_ref,
+        about=contract,
         request=request.audit_ref,
         digest=contract.digest,
     )

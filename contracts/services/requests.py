@@ -81,9 +81,11 @@ def file_request(
     for wish in wishes:
         RequestItem.objects.create(request=request, dataset=wish.dataset, columns=sorted(set(wish.columns)))
     for organization, part in _deciders(wishes):
-        Decision.objects.create(request=request, organization=organization, part=part)
+        Decision.objects.create(
+            request=request, organization=organization, part=part, event_id=request.event_id
+        )
     record(
-        Event.REQUEST_FILED, actor=actor, about=request.audit_ref,
+        Event.REQUEST_FILED, actor=actor, about=request,
         datasets=sorted(wish.dataset.name for wish in wishes), purpose=str(purpose),
     )  # fmt: skip
     return request
@@ -112,10 +114,9 @@ def decide_request(
     decision.limits = _checked_limits(limits or {})
     decision.outcome, decision.reason = outcome, reason.strip()[:2000]
     decision.decided_by, decision.decided = actor.user, timezone.now()
+    decision.new_event()
     decision.save()
-    record(
-        Event.REQUEST_DECIDED, actor=actor, about=request.audit_ref, part=decision.part, outcome=str(outcome)
-    )
+    record(Event.REQUEST_DECIDED, actor=actor, about=decision, part=decision.part, outcome=str(outcome))
     if outcome == Outcome.DECLINE:
         move(request, RequestState.DECLINED, actor=actor)
     elif not request.decisions.filter(outcome="").exists():

@@ -49,9 +49,10 @@ def sign_contract(*, actor: Actor, contract: Contract, digest: str) -> Contract:
     signature.value = signer.sign(document)
     signature.key = SigningKey.objects.get(uid=signer.key_uid)
     signature.signed_by, signature.signed = actor.user, timezone.now()
+    signature.new_event()
     signature.save()
     record(
-        Event.CONTRACT_SIGNED, actor=actor, about=contract.audit_ref, digest=contract.digest, key=signer.key_uid,
+        Event.CONTRACT_SIGNED, actor=actor, about=signature, digest=contract.digest, key=signer.key_uid,
         signature=base64.b64encode(signature.value).decode(), part=signature.part,
     )  # fmt: skip
     if not Signature.objects.filter(contract=contract, signed=None).exists():

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from typing import Any
 
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -22,7 +23,7 @@ from audit.use_case import record_refusal
 from audit.verifier.note import Checkpoint
 from dataspace.api.doors import Door, ListDoor
 from parties.actors import Actor
-from parties.permissions import check_can_read_log
+from parties.permissions import check_can_read_log, check_reads_whole_log, readable_entries
 
 _MOST = 2**63 - 1
 
@@ -92,10 +93,10 @@ class ConsistencyOut(serializers.Serializer[Any]):
     proof = serializers.ListField(child=Base64(), help_text="PROOF of RFC 6962; empty if `first` is 0.")
 
 
-def check_can_audit(actor: Actor, what: str) -> None:
+def checked(check: Callable[[Actor], None], actor: Actor, what: str) -> None:
     """Who tries to read the log and may not is on record there."""
     try:
-        check_can_read_log(actor)
+        check(actor)
     except Refused as refused:
         record_refusal(what, actor=actor, about=None, refused=refused)
         raise
@@ -104,17 +105,17 @@ def check_can_audit(actor: Actor, what: str) -> None:
 class Entries(ListDoor):
     @extend_schema(operation_id="audit_entries", parameters=[EntryFilters], responses=EntryOut(many=True))
     def get(self, request: Request) -> Response:
-        """Sealed entries, newest first."""
-        check_can_audit(self.actor, "log.read")
+        """Sealed entries, newest first: all of them, or for an organization's own auditor those that concern it."""
+        checked(check_can_read_log, self.actor, "log.read")
         filters = self.filters(EntryFilters)
-        return self.page(EntryOut, Entry.objects.filter(**filters).order_by("-seq"))
+        return self.page(EntryOut, readable_entries(self.actor).filter(**filters).order_by("-seq"))
 
 
 class Export(Door):
     @extend_schema(operation_id="audit_export", responses={(200, "application/jsonl"): OpenApiTypes.STR})
     def get(self, request: Request) -> StreamingHttpResponse:
         """Every entry's hashed bytes, one a line, and the head: what `python -m audit.verifier` reads."""
-        check_can_audit(self.actor, "log.export")
+        checked(check_reads_whole_log, self.actor, "log.export")
         record_export(actor=self.actor)
         response = StreamingHttpResponse(export.lines(), content_type="application/jsonl")
         response["Content-Disposition"] = 'attachment; filename="audit-log.jsonl"'
@@ -125,7 +126,9 @@ class EntryProof(Door):
     @extend_schema(operation_id="audit_entry_proof", responses={(200, "text/plain"): OpenApiTypes.STR})
     def get(self, request: Request, seq: int) -> HttpResponse:
         """That the entry stands in the published log, as c2sp.org/tlog-proof@v1: inclusion proof and checkpoint."""
-        check_can_audit(self.actor, "log.read")
+        checked(check_can_read_log, self.actor, "log.read")
+        if not readable_entries(self.actor).filter(seq=seq).exists():
+            raise Http404
         headers = {"Content-Disposition": f'attachment; filename="{seq}.tlog-proof"'}
         return HttpResponse(proofs.tlog_proof(seq), content_type="text/plain; charset=utf-8", headers=headers)
 

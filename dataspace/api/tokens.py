@@ -41,7 +41,7 @@ class Token(Door):
         user = _authenticated(request, **data)
         with transaction.atomic():
             instance, token = AuthToken.objects.create(user)
-            record(Event.TOKEN_ISSUED, actor=actor_for(user), about=user.audit_ref)
+            record(Event.TOKEN_ISSUED, actor=actor_for(user), about=user)
         return Response({"token": token, "expires": instance.expiry}, status=201)
 
     def get_authenticate_header(self, request: Any) -> str:

@@ -14,8 +14,9 @@ from django_stubs_ext import StrOrPromise
 
 from dataspace.demo.city import Provider
 from parties.actors import SYSTEM
+from parties.admission import admit, open_account
 from parties.keys import create_key
-from parties.models import Membership, Organization, User
+from parties.models import Organization
 from parties.roles import OrganizationKind, Role
 
 
@@ -66,6 +67,12 @@ POSTS = (
         _("administrator: organizations, accounts, keys"),
     ),
     Post("enterprise", *ENTERPRISE, _roles(Role.SIGNATORY), _("enterprise: asks, signs, computes")),
+    Post(
+        "inspector",
+        *ENTERPRISE,
+        _roles(Role.AUDITOR),
+        _("auditor of the enterprise: reads the entries that concern it"),
+    ),
     Post("rival", *RIVAL, _roles(Role.SIGNATORY), _("another enterprise: sees nothing of the first")),
     Post("auditor", *AUDITOR, _roles(Role.AUDITOR), _("auditor: reads and verifies the log")),
 )
@@ -89,21 +96,16 @@ def create_accounts() -> None:
     password = f"demo-{secrets.token_hex(4)}"
     with transaction.atomic():
         for post in POSTS:
-            organization, made = Organization.objects.get_or_create(
-                name=post.organization, defaults={"name_en": post.organization_en, "kind": post.kind}
-            )
-            if made:
+            organization = Organization.objects.filter(name=post.organization).first()
+            if organization is None:
+                organization = admit(
+                    actor=SYSTEM, name=post.organization, name_en=post.organization_en, kind=post.kind
+                )
                 create_key(organization, actor=SYSTEM)
-            staff = bool(post.roles & {Role.STEWARD, Role.ADMINISTRATOR})
-            user = User.objects.create_user(
-                post.username,
-                password=password,
-                full_name=post.username.capitalize(),
-                organization=organization,
-                is_staff=staff,
-            )
-            Membership.objects.bulk_create(Membership(user=user, role=role) for role in sorted(post.roles))
-            user.groups.add(organization.group)
+            open_account(
+                actor=SYSTEM, username=post.username, password=password, organization=organization, roles=post.roles,
+                full_name=post.username.capitalize(), is_staff=bool(post.roles & {Role.STEWARD, Role.ADMINISTRATOR}),
+            )  # fmt: skip
     path = logins_file()
     path.touch(mode=0o600)
     path.write_text(json.dumps({"password": password}), encoding="utf-8")

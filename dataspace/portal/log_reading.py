@@ -78,16 +78,22 @@ class Thing:
 
 
 class Names:
-    """The names behind the ids of some entries, by at most five queries. An id without a row stays an id."""
+    """The names behind the ids of some entries, by at most five queries. An id without a row stays an id.
 
-    def __init__(self, entries: Sequence[Entry]) -> None:
+    `within` is the organization of a reader who reads only what concerns it: of others' people it sees the ids.
+    """
+
+    def __init__(self, entries: Sequence[Entry], *, within: Organization | None = None) -> None:
         objects = [entry.obj.partition(":") for entry in entries]
         ids: dict[str, set[str]] = {}
         for kind, _colon, uid in objects:
             ids.setdefault(kind, set()).add(uid)
         accounts = {*(entry.actor for entry in entries), *ids.get("account", ())}
         organizations = {*(entry.org for entry in entries), *ids.get("organization", ())}
-        self._accounts = {str(u.uid): u for u in User.objects.filter(uid__in=_uuids(accounts))}
+        people = User.objects.filter(uid__in=_uuids(accounts))
+        if within is not None:
+            people = people.filter(organization=within)
+        self._accounts = {str(u.uid): u for u in people}
         self._organizations = {
             str(o.uid): o for o in Organization.objects.filter(uid__in=_uuids(organizations))
         }

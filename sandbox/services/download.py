@@ -55,7 +55,7 @@ def download(*, actor: Actor, release: Release, format_name: str) -> Download:
     record(
         Event.RELEASE_DOWNLOADED,
         actor=actor,
-        about=release.audit_ref,
+        about=release,
         format=format_name,
         contract=contract.audit_ref,
     )

@@ -64,7 +64,7 @@ def claim(run_uid: str) -> Claimed | None:
         )
         if run is None:
             return None
-        contract = _contract(run)
+        contract = run.contract = _contract(run)
         query = AggregateQuery.from_json(run.computation.query)
         refused = _refusal(contract, facts_for(Action.START, contract, query))
         if refused is None:
@@ -106,6 +106,7 @@ def release(claimed: Claimed, result: Result) -> Release | None:
         run = _still_ours(claimed)
         if run is None:
             return None
+        run.contract = contract
         facts = Facts(action=Action.RELEASE, now=timezone.now(), protected_by=claimed.terms.disclosure)
         refused = _refusal(contract, facts)
         if refused is None and not run.cancel_requested:
@@ -164,12 +165,13 @@ def _write(run: Run, claimed: Claimed, result: Result) -> Release:
         sql_digest=result.sql_digest, disclosure=claimed.terms.disclosure, result_digest=row.digest,
         released_us=int(now.timestamp() * 1_000_000), audit_head=export.head().leaf,
     )  # fmt: skip
-    row.save()
     fields = {"finished": now, "engine_seconds": result.engine_seconds, "claim": None, "lease": None}
     move(
         run, RunState.RELEASED, actor=SYSTEM, set_fields=fields, release=row.audit_ref, result=row.digest,
         receipt=digest(row.receipt), contract=claimed.spec.contract,
     )  # fmt: skip
+    row.event_id = run.event_id  # one entry for both
+    row.save()
     return row
 
 

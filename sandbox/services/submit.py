@@ -82,7 +82,7 @@ def submit(*, actor: Actor, contract: Contract, question: Question) -> Run:
     contract.runs_used += 1
     contract.save(update_fields=["runs_used"])
     record(
-        Event.RUN_QUEUED, actor=actor, about=run.audit_ref, contract=contract.audit_ref, policy=spec.contract,
+        Event.RUN_QUEUED, actor=actor, about=run, contract=contract.audit_ref, policy=spec.contract,
         query=spec.query, extracts=[f"sha256:{e.sha256}" for e in spec.extracts], attempt=0,
     )  # fmt: skip
     queue.nudge(run.uid)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -120,7 +121,9 @@ def test_only_stewards_of_providers_describe_datasets_and_register_sources() -> 
     said = services.Description(title="t", description="d")
     for actor in [
         NOBODY,
-        acting(OrganizationKind.ENTERPRISE, Role.MEMBER, Role.STEWARD),  # a role that has no meaning there
+        replace(  # a role that has no meaning there
+            acting(OrganizationKind.ENTERPRISE, Role.MEMBER), roles=frozenset({Role.MEMBER, Role.STEWARD})
+        ),
         acting(OrganizationKind.PROVIDER, Role.MEMBER, Role.APPROVER),
         actor_for(account(organization(), Role.STEWARD, is_active=False)),
         actor_for(account(None, is_superuser=True)),

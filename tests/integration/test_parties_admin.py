@@ -75,10 +75,10 @@ def test_a_role_that_does_not_exist_in_that_kind_of_organization_is_refused(city
         "username": city.rival.username, "organization": city.rival.organization_id, "is_active": "on",
         "memberships-TOTAL_FORMS": 1, "memberships-INITIAL_FORMS": 0,
         "memberships-MIN_NUM_FORMS": 0, "memberships-MAX_NUM_FORMS": 1000,
-        "memberships-0-user": city.rival.pk, "memberships-0-role": Role.AUDITOR,
+        "memberships-0-user": city.rival.pk, "memberships-0-role": Role.STEWARD,
     }  # fmt: skip
     assert client.post(reverse("admin:parties_user_change", args=[city.rival.pk]), form).status_code == 200
-    assert not Membership.objects.filter(user=city.rival, role=Role.AUDITOR).exists()
+    assert not Membership.objects.filter(user=city.rival, role=Role.STEWARD).exists()
 
 
 @pytest.mark.parametrize("side", ["power", "enterprise", "auditor"])

@@ -54,7 +54,7 @@ class Login(LoginView):
         user = form.get_user()
         assert isinstance(user, User)
         with transaction.atomic():
-            record(Event.LOGIN, actor=actor_for(user), about=user.audit_ref)
+            record(Event.LOGIN, actor=actor_for(user), about=user)
             return super().form_valid(form)
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
@@ -74,7 +74,8 @@ class PasswordChange(PasswordChangeView):
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         with transaction.atomic():
             user = form.user
-            record(Event.ACCOUNT_CHANGED, actor=actor_for(user), about=user.audit_ref, fields=["password"])
+            user.new_event()
+            record(Event.ACCOUNT_CHANGED, actor=actor_for(user), about=user, fields=["password"])
             response = super().form_valid(form)
         messages.success(self.request, _("Your password is changed. Your other log-ins have ended."))
         return response

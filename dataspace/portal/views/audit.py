@@ -1,4 +1,7 @@
-"""The auditor's pages: the log's head and backlog, its entries, verifying, exporting, and falsifying a copy."""
+"""The auditors' pages: the log's head and backlog, its entries, verifying, exporting, and falsifying a copy.
+
+The auditor of one organization sees the entries that concern it; what takes the whole log is for those who read it all.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +34,10 @@ from dataspace.portal.log_reading import (
 )
 from dataspace.portal.parts import Crumb, Fact
 from dataspace.portal.tampering import Forged, Forgery
+from parties.actors import Actor
+from parties.models import Organization
 from parties.names import reads_english
-from parties.permissions import check_can_read_log
+from parties.permissions import check_reads_whole_log, readable_entries, reads_whole_log
 
 IN_REQUEST = 200_000  # entries that are read through while the reader waits; more are verified from an export
 
@@ -74,12 +79,14 @@ class Log:
 @door
 def audit(request: HttpRequest) -> HttpResponse:
     """The newest entries, or those the filters name."""
-    check_can_read_log(actor_of(request))
-    form = LogFilter(request.GET)
-    page = page_of(form.narrowed(Entry.objects.all()), _number(request, "before"), _number(request, "after"))
-    names = Names(page.entries)
+    actor = actor_of(request)
+    readable, within = readable_entries(actor), _within(actor)
+    form = LogFilter(request.GET, within=within)
+    page = page_of(form.narrowed(readable), _number(request, "before"), _number(request, "after"))
+    names = Names(page.entries, within=within)
     context = {
         "log": Log.now(),
+        "whole": within is None,
         "filter": form,
         "narrowed": any(request.GET.get(name) for name in form.fields),
         "page": page,
@@ -97,13 +104,13 @@ def audit(request: HttpRequest) -> HttpResponse:
 @door
 def entry(request: HttpRequest, seq: int) -> HttpResponse:
     """One entry: its fields, its bytes, its hashes, and how to check them by hand."""
-    check_can_read_log(actor_of(request))
-    around = {e.seq: e for e in Entry.objects.filter(seq__in=(seq - 1, seq, seq + 1))}
+    actor = actor_of(request)
+    around = {e.seq: e for e in readable_entries(actor).filter(seq__in=(seq - 1, seq, seq + 1))}
     shown = around.get(seq)
     if shown is None:
         raise Http404
-    names = Names([shown])
-    after = around.get(seq + 1)
+    names = Names([shown], within=_within(actor))
+    after = Entry.objects.filter(seq=seq + 1).only("prev").first()  # of it only what it says of this one
     thing = names.thing(shown.obj)
     facts = [
         Fact(_("Event"), shown.text, help=shown.act),
@@ -126,7 +133,7 @@ def entry(request: HttpRequest, seq: int) -> HttpResponse:
         "next_prev": bytes(after.prev).hex() if after else "",
         "command": shell_check(shown),
         "earlier": around.get(seq - 1),
-        "later": after,
+        "later": around.get(seq + 1),
         "same_object": f"{address('portal:audit')}?object={shown.obj}",
     }
     return render(request, "portal/audit_entry.html", context)
@@ -137,7 +144,7 @@ def entry(request: HttpRequest, seq: int) -> HttpResponse:
 @door
 def verify_now(request: HttpRequest) -> HttpResponse:
     """Read the whole log through the verifier, as from an export. Changes nothing."""
-    check_can_read_log(actor_of(request))
+    check_reads_whole_log(actor_of(request))
     form = VerifyForm(request.POST)
     log = Log.now()
     context: dict[str, object] = {"log": log}
@@ -155,7 +162,7 @@ def verify_now(request: HttpRequest) -> HttpResponse:
 def export_log(request: HttpRequest) -> StreamingHttpResponse:
     """The log as a file for `python -m audit.verifier`. Who took it and how far it went is an entry of its own."""
     actor = actor_of(request)
-    check_can_read_log(actor)
+    check_reads_whole_log(actor)
     head = record_export(actor=actor)
     name = f"audit-log-{head.entries}.jsonl"
     return StreamingHttpResponse(
@@ -170,7 +177,7 @@ def export_log(request: HttpRequest) -> StreamingHttpResponse:
 @door
 def tamper(request: HttpRequest) -> HttpResponse:
     """Falsify a copy in memory and see whether and where the verifier finds it. The log itself is not touched."""
-    check_can_read_log(actor_of(request))
+    check_reads_whole_log(actor_of(request))
     log = Log.now()
     form = TamperForm(request.POST or None, entries=max(log.head.entries, 1))
     trail = [Crumb(_("Audit log"), address("portal:audit"))]
@@ -213,6 +220,11 @@ def _words(report: Report) -> str:
     if report.finding is None:
         return ""
     return report.finding.en if reads_english() else report.finding.zh
+
+
+def _within(actor: Actor) -> Organization | None:
+    """The organization whose entries are all the reader may read; None for whoever reads the whole log."""
+    return None if reads_whole_log(actor) else actor.organization
 
 
 def _number(request: HttpRequest, name: str) -> int | None:
