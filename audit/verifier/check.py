@@ -1,147 +1,160 @@
-"""Verify an export of the audit log. Shares no code with the web application and needs only Python.
+"""The verification as a whole: recognize what is given, read it, hold it against what is known.
 
-An export is one entry a line, then `{"head":{"entries":N,"leaf":"<64 hex>"}}`. For each entry it is checked that
-- it stands at its place: `_seq` counts 0, 1, 2, ...;
-- `_prev` is the SHA-256(0x00 ‖ bytes) of the entry before (RFC 6962 §2.1 leaf hash), 64 zeros for entry 0;
-- its bytes are canonical (sorted keys, no white space, no fractions, no key twice: RFC 8785 with limits), so
-  that no two readers see different things;
-- it has the fields every entry has, and no event id stands twice.
-What this proves: nothing between entry 0 and the head was changed, removed, inserted or reordered. What it does
-not prove by itself: that the head is the one others saw; give a head noted earlier with `--head`.
+What a whole log proves: nothing between its first entry and its last was changed, removed, inserted or reordered. That
+others saw the same log is proven by what comes from outside: keys, a quorum of witnesses, checkpoints and heads noted
+before, and the memory of the last run.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
+import tempfile
+import time
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO, cast
 
-FIELDS = {"_prev", "_seq", "act", "actor", "id", "obj", "org", "out", "t", "v"}
+from audit.verifier import lines, memory
+from audit.verifier.folder import read_folder
+from audit.verifier.judgement import first_of, judge, root_text
+from audit.verifier.known import Known
+from audit.verifier.receipt import check_receipt, receipt_in
+from audit.verifier.records import Records, Settled
+from audit.verifier.result import Finding, Report, Unreadable
+from audit.verifier.scoped import check_scoped
+from audit.verifier.whole import Asked, Whole, read_lines
+from audit.verifier.wording import notice
 
+__all__ = ["Finding", "Known", "Report", "Unreadable", "check", "verify"]
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What is wrong, and the number of the first entry at which it shows (counted from 0)."""
-
-    seq: int
-    code: str
-    zh: str
-    en: str
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    entries: int
-    head: str
-    finding: Finding | None
-
-    @property
-    def ok(self) -> bool:
-        return self.finding is None
+_IN_MEMORY = 64 << 20  # bytes of an export that comes as a stream; more of it goes to a temporary file
 
 
-def verify(lines: Iterable[bytes], *, expected_heads: Iterable[str] = ()) -> Report:
-    """Check an export given as lines (with or without newline). Stops at the first broken entry.
+def check(
+    path: Path,
+    known: Known | None = None,
+    *,
+    fast: bool = False,
+    openings: Path | None = None,
+    state: Path | None = None,
+) -> Report:
+    """Verify the folder, the one-file export, the scoped export or the receipt at `path`.
+
+    `fast` looks at stored bytes alone. `openings` is the file that opens personal fields. `state` is what was
+    remembered of the last run, and is written anew where nothing wrong was found.
+    Raises Unreadable and OSError for what cannot be used; whatever is wrong with a log is in the report.
+    """
+    started, known = time.perf_counter(), known or Known()
+    if state is not None:
+        known = replace(known, memory=memory.load(state), memory_path=str(state))
+    report = Report(source=str(path), thorough=not fast, when=int(time.time()))
+    if path.is_dir():
+        report.kind = "folder"
+        _check_whole(path, report, known, openings, state)
+    else:
+        _check_file(path, report, known, openings, state)
+    if openings is not None and report.kind in ("scoped", "receipt"):
+        report.warnings += (notice("unused_openings"),)
+    report.seconds = time.perf_counter() - started
+    return report
+
+
+def verify(export: Iterable[bytes], *, expected_heads: Iterable[str] = ()) -> Report:
+    """Check a one-file export given as lines (with or without newline). No signature is looked at.
 
     `expected_heads` are leaf hashes (hexadecimal) noted earlier: each must be that of some entry.
     """
-    wanted = {head.lower() for head in expected_heads}
-    leaf, seq, seen, stated = "0" * 64, 0, set[str](), None
-    for raw in lines:
-        line = raw.rstrip(b"\n")
-        if stated is not None:
-            return Report(
-                seq,
-                leaf,
-                Finding(seq, "after_head", "末尾声明之后还有内容", "there is data after the head line"),
-            )
-        if line.startswith(b'{"head":'):
-            stated = line
-            continue
-        finding = _entry(line, seq, leaf, seen)
-        if finding:
-            return Report(seq, leaf, finding)
-        leaf = hashlib.sha256(b"\x00" + line).hexdigest()
-        wanted.discard(leaf)
-        seq += 1
-    return Report(seq, leaf, _ending(stated, seq, leaf, wanted))
+    report = Report(when=int(time.time()))
+    known = Known(heads=frozenset(_noted_head(head) for head in expected_heads))
+    with tempfile.SpooledTemporaryFile(_IN_MEMORY) as file:
+        for line in export:
+            file.write(line.removesuffix(b"\n") + b"\n")
+        _check_whole(cast("BinaryIO", file), report, known, None, None)
+    return report
 
 
-def _entry(line: bytes, seq: int, prev: str, seen: set[str]) -> Finding | None:
+def _check_file(path: Path, report: Report, known: Known, openings: Path | None, state: Path | None) -> None:
+    with path.open("rb") as file:
+        if not file.seekable():
+            raise Unreadable(f"{path} is no file that can be read twice; save the export first")
+        beginning = file.read(len(lines.ENTRY))
+        if beginning.startswith(b'{"scope":'):
+            check_scoped(file, known, report)
+            return
+        receipt = None if beginning == lines.ENTRY else receipt_in(path)
+        if receipt is not None:
+            check_receipt(receipt, known, report)
+            return
+        if (
+            beginning
+            and not beginning.startswith(b'{"head":')
+            and not lines.end_of_entries(file, lines.ENTRY)
+        ):
+            raise Unreadable(f"{path} is neither an export of the audit log nor a receipt with its proof")
+        _check_whole(file, report, known, openings, state)
+
+
+def _check_whole(
+    source: Path | BinaryIO, report: Report, known: Known, openings: Path | None, state: Path | None
+) -> None:
+    fast = not report.thorough
+    with Records() as records:
+        asked = Asked(known, fast, records)
+        whole = read_folder(source, asked) if isinstance(source, Path) else read_lines(source, asked)
+        settled = None
+        if not fast and not whole.hashes_only and whole.reading.finding is None:
+            if openings is not None:
+                with openings.open("rb") as file:
+                    records.openings(file)
+            settled = records.settle()
+    _fill(report, whole, settled)
+    found = [*whole.findings, *(settled.findings if settled else ())]
+    if whole.reading.finding is not None:
+        found.insert(0, whole.reading.finding)
+    report.finding, keep = first_of(found), None
+    if report.finding is None:
+        report.finding, keep = judge(report, whole, known)
+    if report.finding is not None and report.finding.seq is not None:
+        report.entries = min(report.entries, report.finding.seq)
+    if state is not None and keep is not None:
+        memory.save(state, keep)
+
+
+def _fill(report: Report, whole: Whole, settled: Settled | None) -> None:
+    """What the report says of any log, whole or not."""
+    reading, checkpoint = whole.reading, whole.stated.checkpoint
+    rules = reading.rules
+    report.entries = 0 if whole.hashes_only else reading.entries
+    report.head = reading.head
+    report.origin = rules.origin
+    if checkpoint is not None:
+        report.origin, report.size, report.root = (
+            checkpoint.origin,
+            checkpoint.size,
+            root_text(checkpoint.root),
+        )
+    if whole.stated.sm3 is not None:
+        report.sm3_size = whole.stated.sm3.size
+    if report.thorough:
+        report.acts, report.first_time, report.last_time = rules.acts, rules.first_time, rules.last_time
+    warnings = [*rules.notices]
+    if not report.thorough:
+        warnings.append(notice("fast"))
+    if whole.hashes_only:
+        warnings.append(notice("hashes_only"))
+    if checkpoint is not None and reading.entries > checkpoint.size:
+        warnings.append(notice("uncovered", number=reading.entries - checkpoint.size))
+    if whole.stated.stamps:
+        warnings.append(notice("stamps", number=len(whole.stated.stamps)))
+    if settled is not None:
+        report.personal = settled.personal
+        warnings += settled.notices
+    report.warnings = tuple(warnings)
+
+
+def _noted_head(text: str) -> bytes:
+    """What is no hash is in no log."""
     try:
-        fields = json.loads(
-            line, parse_float=_no_float, parse_constant=_no_float, object_pairs_hook=_no_duplicates
-        )
-    except (ValueError, RecursionError) as error:
-        return Finding(
-            seq, "not_json", f"第 {seq} 条不是合法的 JSON", f"entry {seq} is not valid JSON ({error})"
-        )
-    if not isinstance(fields, dict) or not fields.keys() >= FIELDS:
-        return Finding(
-            seq, "fields", f"第 {seq} 条缺少必备字段", f"entry {seq} lacks a field every entry has"
-        )
-    if fields["_seq"] != seq or isinstance(fields["_seq"], bool):
-        return Finding(
-            seq, "sequence", f"第 {seq} 条的序号不是 {seq}：有条目被删除、插入或调换",
-            f"the entry at place {seq} says it is {fields['_seq']!r}: entries were removed, inserted or reordered",
-        )  # fmt: skip
-    if fields["_prev"] != prev:
-        before = max(seq - 1, 0)
-        return Finding(
-            before, "link", f"第 {before} 条已被改动：第 {seq} 条所记的前条哈希与其不符",
-            f"entry {before} was changed: entry {seq} holds another hash of it",
-        )  # fmt: skip
-    return _own_content(line, fields, seq, prev, seen)
-
-
-def _own_content(line: bytes, fields: dict[str, Any], seq: int, prev: str, seen: set[str]) -> Finding | None:
-    if _canonical(fields, seq, prev) != line:
-        return Finding(seq, "canonical", f"第 {seq} 条不是规范形式", f"entry {seq} is not in canonical form")
-    if fields["id"] in seen:
-        return Finding(seq, "repeated", f"第 {seq} 条的事件编号重复", f"entry {seq} repeats an event id")
-    seen.add(fields["id"])
-    return None
-
-
-def _canonical(fields: dict[str, Any], seq: int, prev: str) -> bytes:
-    rest = {key: value for key, value in fields.items() if not key.startswith("_")}
-    body = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return f'{{"_prev":"{prev}","_seq":{seq},'.encode() + body[1:].encode(errors="surrogatepass")
-
-
-def _ending(stated: bytes | None, seq: int, leaf: str, missing_heads: set[str]) -> Finding | None:
-    if stated is None:
-        return Finding(
-            seq,
-            "no_head",
-            "缺少末尾声明：文件可能被截断",
-            "the head line is missing: the file may be cut short",
-        )
-    expected = json.dumps(
-        {"head": {"entries": seq, "leaf": leaf if seq else ""}}, separators=(",", ":")
-    ).encode()
-    if stated != expected:
-        last = max(seq - 1, 0)
-        return Finding(
-            last, "head", f"末尾声明与最后一条（第 {last} 条）不符：有条目被改动或删除",
-            f"the head line does not match the last entry ({last}): it was changed, or entries after it removed",
-        )  # fmt: skip
-    if missing_heads:
-        return Finding(
-            seq, "head_unknown", "日志中没有您此前记下的链头：历史被改写或截断",
-            "the log does not contain the head you noted: history was rewritten or cut",
-        )  # fmt: skip
-    return None
-
-
-def _no_float(text: str) -> float:
-    raise ValueError(f"a number with a fraction ({text}) cannot stand in an entry")
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise ValueError("a key stands twice")
-    return result
+        return bytes.fromhex(text)
+    except ValueError:
+        return text.encode(errors="surrogatepass")

@@ -66,7 +66,9 @@ def parse_policy(raw: bytes) -> Policy:
     reading = _Reading()
     for number, line in enumerate(raw.split(b"\n"), 1):
         if any((octet < 0x20 and octet != 0x09) or octet == 0x7F for octet in line):
-            raise BadPolicy(f"line {number}: control characters are not allowed (lines end in a newline alone)")
+            raise BadPolicy(
+                f"line {number}: control characters are not allowed (lines end in a newline alone)"
+            )
         words = [word for word in re.split(r"[ \t]+", line.decode(errors="surrogateescape")) if word]
         if not words or words[0].startswith("#"):
             continue

@@ -11,6 +11,10 @@ from enum import IntEnum
 from typing import Any
 
 
+class Unreadable(ValueError):
+    """What was given cannot be used; the text says what to give instead."""
+
+
 class Verdict(IntEnum):
     """The exit code of the command line."""
 

@@ -1,0 +1,187 @@
+"""What entries must say together: the opening, reconciliations, erasures, keys. One entry at a time, in order. Pure.
+
+Whether an erased entry exists is looked up elsewhere (records.py), since it takes all event ids.
+"""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from array import array
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from audit.verifier.form import Fields, is_count, is_uuid
+from audit.verifier.note import COSIGNATURE, Malformed, parse_key
+from audit.verifier.result import Finding, Notice
+from audit.verifier.wording import finding, notice
+
+KEY_ACTS = ("log.key_added", "log.key_retired")
+_RECONCILED = {"first", "next", "counts", "rows", "findings", "whole", "lag_ms"}
+
+
+class _Wrong(ValueError):
+    """The entry breaks a rule; the text says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyEvent:
+    """The log says of itself that a key was added, or else retired."""
+
+    seq: int
+    added: bool
+    vkey: str
+
+
+class Rules:
+    """What the entries so far have said. `entry` takes them one by one."""
+
+    def __init__(self) -> None:
+        self.origin = ""
+        self.keys: list[KeyEvent] = []
+        self.notices: list[Notice] = []
+        self.first_time: int | None = None
+        self.last_time: int | None = None
+        self._seen_keys: set[tuple[str, bool]] = set()  # (vkey, added)
+        self._names: dict[str, int] = {}  # act -> its number below
+        self._totals: list[int] = []
+        self._reconciled = 0  # entries below are counted by a reconciliation
+        self._since = array("I")  # the acts, as numbers, of those from there on
+        self._special: dict[str, Callable[[int, dict[str, Any]], None]] = {
+            "log.key_added": self._key_added,
+            "log.key_retired": self._key_retired,
+            "log.reconciled": self._reconciliation,
+            "log.erased": self._erasure,
+        }
+
+    @property
+    def acts(self) -> dict[str, int]:
+        """How many entries of each kind there were."""
+        return {name: self._totals[number] for name, number in sorted(self._names.items())}
+
+    def entry(self, seq: int, fields: Fields) -> Finding | None:
+        """Requires: `fields` have their form, and `seq` follows the one given before."""
+        act, time = fields["act"], fields["t"]
+        found = self.alone(seq, fields)
+        number = self._names.setdefault(act, len(self._totals))
+        if number == len(self._totals):
+            self._totals.append(0)
+        self._totals[number] += 1
+        self._since.append(number)
+        self.first_time = time if self.first_time is None else min(self.first_time, time)
+        self.last_time = time if self.last_time is None else max(self.last_time, time)
+        return found
+
+    def alone(self, seq: int, fields: Fields) -> Finding | None:
+        """The rules without the counts: for whoever looks only at entries about keys, and at entry 0."""
+        act = fields["act"]
+        if (act == "log.init") != (seq == 0):
+            return finding("init", seq)
+        if seq == 0:
+            origin = fields.get("x", {}).get("origin")
+            if not isinstance(origin, str) or not origin:
+                return finding("init", seq)
+            self.origin = origin
+        rule = self._special.get(act)
+        if rule is None:
+            return None
+        try:
+            rule(seq, fields.get("x", {}))
+        except _Wrong as wrong:
+            code = {"log.reconciled": "reconciled", "log.erased": "erasure"}.get(act, "key_entry")
+            return finding(code, seq, detail=wrong)
+        return None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "origin": self.origin,
+            "keys": [asdict(event) for event in self.keys],
+            "notices": [asdict(one) for one in self.notices],
+            "times": [self.first_time, self.last_time],
+            "acts": list(self._names),
+            "totals": self._totals,
+            "reconciled": self._reconciled,
+            "since": base64.b64encode(zlib.compress(self._since.tobytes())).decode(),
+        }
+
+    @classmethod
+    def from_json(cls, state: dict[str, Any]) -> Rules:
+        rules = cls()
+        rules.origin, rules._reconciled = state["origin"], state["reconciled"]
+        rules.keys = [KeyEvent(**event) for event in state["keys"]]
+        rules._seen_keys = {(event.vkey, event.added) for event in rules.keys}
+        rules.notices = [Notice(**one) for one in state["notices"]]
+        rules.first_time, rules.last_time = state["times"]
+        rules._names = {name: number for number, name in enumerate(state["acts"])}
+        rules._totals = list(state["totals"])
+        rules._since.frombytes(zlib.decompress(base64.b64decode(state["since"])))
+        return rules
+
+    def _key_added(self, seq: int, said: dict[str, Any]) -> None:
+        vkey = self._vkey(said)
+        if {(vkey, True), (vkey, False)} & self._seen_keys:
+            raise _Wrong("this key was added or retired before")
+        self._key_event(seq, vkey, added=True)
+
+    def _key_retired(self, seq: int, said: dict[str, Any]) -> None:
+        vkey = self._vkey(said)
+        if (vkey, False) in self._seen_keys:
+            raise _Wrong("this key was retired before")
+        self._key_event(seq, vkey, added=False)
+
+    def _key_event(self, seq: int, vkey: str, *, added: bool) -> None:
+        self.keys.append(KeyEvent(seq, added=added, vkey=vkey))
+        self._seen_keys.add((vkey, added))
+
+    def _vkey(self, said: dict[str, Any]) -> str:
+        vkey = said.get("vkey")
+        try:
+            key = parse_key(vkey if isinstance(vkey, str) else "")
+        except Malformed as error:
+            raise _Wrong(str(error)) from None
+        if key.kind == COSIGNATURE or key.name != self.origin or key.vkey != vkey:
+            raise _Wrong(f"not a key of the log {self.origin}")
+        return key.vkey
+
+    def _reconciliation(self, seq: int, said: dict[str, Any]) -> None:
+        if said.keys() != _RECONCILED:
+            raise _Wrong(f"x must have {', '.join(sorted(_RECONCILED))}")
+        first, after = said["first"], said["next"]
+        if first != self._reconciled or not is_count(first):
+            raise _Wrong(f"first is {first!r}, the one before ended at {self._reconciled}")
+        if not is_count(after) or not first <= after <= seq:
+            raise _Wrong(f"next is {after!r}, which is not from {first} to {seq}")
+        counted = Counter(self._since[: after - first])
+        counts = sorted([name, counted[number]] for name, number in self._names.items() if counted[number])
+        if repr(said["counts"]) != repr(counts):  # in Python true equals 1, in JSON it does not
+            raise _Wrong("counts are not those of the entries")
+        self._check_rest(said)
+        self._reconciled = after
+        del self._since[: after - first]
+        if said["findings"]:
+            self.notices.append(notice("log_findings", seq=seq, number=said["findings"]))
+        if not said["whole"]:
+            self.notices.append(notice("log_broken", seq=seq))
+
+    @staticmethod
+    def _check_rest(said: dict[str, Any]) -> None:
+        rows = said["rows"]
+        if not isinstance(rows, list) or not all(
+            isinstance(row, list) and len(row) == 2 and isinstance(row[0], str) and is_count(row[1])
+            for row in rows
+        ):
+            raise _Wrong("rows are not [kind, number]")
+        if not is_count(said["findings"]) or not is_count(said["lag_ms"]) or type(said["whole"]) is not bool:
+            raise _Wrong("findings and lag_ms are numbers, whole is true or false")
+
+    @staticmethod
+    def _erasure(_seq: int, said: dict[str, Any]) -> None:
+        ids, fields = said.get("ids"), said.get("fields")
+        if not isinstance(ids, list) or not ids or not all(is_uuid(one) for one in ids):
+            raise _Wrong("ids are not event ids")
+        if not isinstance(fields, list) or not fields or not all(isinstance(one, str) for one in fields):
+            raise _Wrong("fields are not names of fields")
+        if not isinstance(said.get("basis"), str) or not said["basis"]:
+            raise _Wrong("there is no basis")
