@@ -36,6 +36,9 @@ def read_folder(folder: Path, asked: Asked) -> Whole:
         _read_hashes(folder, stated.checkpoint, trees["tile"], whole)
     else:
         _read_entries(folder, stated, trees, whole)
+    if whole.reading.finding is not None and trees["tile"].differences:
+        _, seq, path = min(trees["tile"].differences)
+        whole.findings.append(finding("tile", seq, path=f"tile/{path}"))
     if whole.reading.finding is None and not whole.findings:
         for name, tree in trees.items():
             _hold(name, tree, stated, whole)
@@ -132,11 +135,11 @@ def _hold(name: str, tree: TileTree, stated: Stated, whole: Whole) -> None:
     assert checkpoint is not None
     same_root = tree.finish() == checkpoint.root
     if tree.differences:
-        seq, path = min(tree.differences)
+        _, seq, path = min(tree.differences)
         code = "tile" if same_root else "rewritten"
         whole.findings.append(finding(code, seq, path=f"{name}/{path}"))
     elif tree.missing:
-        seq, path = min(tree.missing)
+        _, seq, path = min(tree.missing)
         whole.findings.append(finding("tile_missing", seq, path=f"{name}/{path}"))
     elif not same_root and name == "tile-sm3":
         whole.findings.append(finding("other_root", path="checkpoint.sm3", size=checkpoint.size))

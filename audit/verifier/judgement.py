@@ -30,6 +30,7 @@ class Signatures:
     """Who signed a checkpoint. `fault` is a signature that does not fit, `lack` what is missing of trust."""
 
     trust: Trust
+    signers: set[Key]
     fault: Finding | None = None
     lack: Finding | None = None
 
@@ -43,15 +44,14 @@ def signatures(
 ) -> Signatures:
     """Check them and put signers, cosigners and quorum into the report. Requires: the handovers' roots are right."""
     trust = Trust(checkpoint.origin, known.trusted, events)
-    found = Signatures(trust)
-    signers: set[Key] = set()
+    found = Signatures(trust, set())
     if known.trusted:
         for noted in handovers:
             try:
                 trust.learn(noted.checkpoint)
             except BadSignature:
                 found.fault = found.fault or finding("signature", path=noted.path)
-        signers, wrong = trust.judge(checkpoint, "checkpoint")
+        found.signers, wrong = trust.judge(checkpoint, "checkpoint")
         if wrong is not None and wrong.code == "signature":
             found.fault = found.fault or wrong
         found.lack = wrong
@@ -72,8 +72,8 @@ def signatures(
         report.quorum = known.policy.satisfied_by(cosigned)
         if not report.quorum and found.lack is None:
             found.lack = finding("quorum")
-    report.signers = shown(signers)
-    report.warnings += tuple(_said_of_keys(known, trust, signers, checkpoint))
+    report.signers = shown(found.signers)
+    report.warnings += tuple(_said_of_keys(known, trust))
     return found
 
 
@@ -94,6 +94,9 @@ def judge(report: Report, whole: Whole, known: Known) -> tuple[Finding | None, M
         return finding("origin", 0, own=reading.rules.origin, other=checkpoint.origin), None
     sound = [noted for noted in stated.handovers if _root_fits(noted, whole)]
     signed = signatures(report, checkpoint, known, reading.rules.keys, sound)
+    if signed.signers:
+        silent = signed.trust.silent(signed.signers, checkpoint.size)
+        report.warnings += tuple(notice("silent_key", name=key.vkey) for key in silent)
     found = (
         signed.fault
         or next(_other_roots(whole), None)
@@ -153,14 +156,11 @@ def _parallel(whole: Whole, trust: Trust) -> Finding | None:
     return trust.of_the_sm3_tree(sm3.size).judge(sm3, "checkpoint.sm3")[1]
 
 
-def _said_of_keys(known: Known, trust: Trust, signers: set[Key], checkpoint: Checkpoint) -> Iterator[Notice]:
+def _said_of_keys(known: Known, trust: Trust) -> Iterator[Notice]:
     if not known.trusted:
         yield notice("no_keys")
     elif known.policy is None:
         yield notice("no_policy")
-    if signers:
-        for key in trust.silent(signers, checkpoint.size):
-            yield notice("silent_key", name=key.vkey)
     for noted in known.checkpoints:
         if known.trusted:
             judged = Trust(trust.origin, trust.keys).judge(noted.checkpoint, noted.path)

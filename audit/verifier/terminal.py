@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 
 from audit.verifier.result import Report, Verdict
 
@@ -14,6 +15,13 @@ _VERDICTS = {
     Verdict.UNREADABLE: ("无法读取", "UNREADABLE"),
     Verdict.CONTRADICTED: ("与已知不符", "CONTRADICTED"),
 }
+_STATES = {
+    "opened": ("已开示", "opened"),
+    "withheld": ("未开示", "withheld"),
+    "erased": ("已删除", "erased"),
+    "missing": ("缺失", "missing"),
+}
+_Say = Callable[[str, str], str]
 
 
 def lines(report: Report, language: str = "both") -> Iterator[str]:
@@ -22,47 +30,41 @@ def lines(report: Report, language: str = "both") -> Iterator[str]:
     def say(zh: str, en: str) -> str:
         return {"zh": zh, "en": en}.get(language, f"{zh} · {en}")
 
-    def either(zh: str, en: str, mark: str) -> Iterator[str]:
-        yield from (f"{mark} {text}" for text in {"zh": (zh,), "en": (en,)}.get(language, (zh, en)))
-
     verdict = say(*_VERDICTS[report.verdict])
-    number = say(f"{report.entries} 条", "entries") if language != "en" else f"{report.entries} entries"
     if report.finding is None:
-        yield f"{verdict}  {number}, {report.seconds:.2f} s"
+        entries = say(f"{report.entries} 条", f"{report.entries} entries")
+        yield f"{verdict}  {entries}, {report.seconds:.2f} s"
     else:
         seq = report.finding.seq
         place = "" if seq is None else f"  {say(f'第 {seq} 条', f'entry {seq}')}"
         yield f"{verdict}{place}  [{report.finding.code}]"
-        yield from either(report.finding.zh, report.finding.en, " ")
-    yield from (f"{say(*label)} {value}" for label, value in _facts(report))
+        yield f"  {say(report.finding.zh, report.finding.en)}"
+    yield from _facts(report, say)
     for warning in report.warnings:
-        yield from either(warning.zh, warning.en, "!")
+        yield f"! {say(warning.zh, warning.en)}"
 
 
-def _facts(report: Report) -> Iterator[tuple[tuple[str, str], str]]:
+def _facts(report: Report, say: _Say) -> Iterator[str]:
     if report.origin:
-        yield ("日志", "log"), report.origin
+        yield f"{say('日志', 'log')} {report.origin}"
     if report.scope:
-        yield ("机构", "organization"), report.scope
+        yield f"{say('机构', 'organization')} {report.scope}"
     for name, value in report.facts.items():
-        yield ("凭证", "receipt"), f"{name} {value}"
+        yield f"{say('凭证', 'receipt')} {name} {value}"
     if report.ok and report.kind in ("log", "folder"):
-        yield ("链头", "head"), report.head
+        yield f"{say('链头', 'head')} {report.head}"
     if report.size is not None:
-        yield ("检查点", "checkpoint"), f"{report.size} {report.root}"
+        yield f"{say('检查点', 'checkpoint')} {report.size} {report.root}"
     for signer in report.signers:
-        yield ("签名", "signed by"), f"{signer.vkey} ({signer.algorithm})"
+        yield f"{say('签名', 'signed by')} {signer.vkey} ({signer.algorithm})"
     for cosigner in report.cosigners:
-        yield ("共签", "cosigned by"), f"{cosigner.name} {moment(cosigner.time)}"
+        yield f"{say('共签', 'cosigned by')} {cosigner.name} {moment(cosigner.time)}"
     if report.quorum is not None:
-        yield ("法定数", "quorum"), "✓" if report.quorum else "✗"
-    personal = report.personal
-    if any((personal.opened, personal.withheld, personal.erased, personal.missing)):
-        states = (
-            f"{personal.opened} 已开示/opened, {personal.withheld} 未开示/withheld, "
-            f"{personal.erased} 已删除/erased, {personal.missing} 缺失/missing"
-        )
-        yield ("个人字段", "personal fields"), states
+        yield f"{say('法定数', 'quorum')} {say('达到', 'met') if report.quorum else say('未达到', 'not met')}"
+    personal = asdict(report.personal)
+    if any(personal.values()):
+        states = ", ".join(f"{personal[state]} {say(*words)}" for state, words in _STATES.items())
+        yield f"{say('个人字段', 'personal fields')} {states}"
 
 
 def moment(seconds: int) -> str:

@@ -70,14 +70,15 @@ def entries_of(bundle: bytes, width: int) -> list[bytes]:
 class TileTree:
     """The tree over leaf hashes, built tile by tile and held against the tiles that are stored.
 
-    `read` gives a stored tile by its path below the folder of tiles, or None. `missing` are paths that it had none
-    for; `differences` are pairs of the first leaf below a hash that differs and the path of its tile.
+    `read` gives a stored tile by its path below the folder of tiles, or None. `missing` are tiles that it had none for,
+    `differences` those that differ, each as level, first leaf below the first hash that differs, and path. The
+    smallest is the one to name: of a changed entry, all levels above differ too.
     """
 
     def __init__(self, read: Callable[[str], bytes | None], digest: Hash = sha256) -> None:
         self.size = 0
-        self.missing: list[tuple[int, str]] = []
-        self.differences: list[tuple[int, str]] = []
+        self.missing: list[tuple[int, int, str]] = []
+        self.differences: list[tuple[int, int, str]] = []
         self._read, self._digest = read, digest
         self._levels: list[list[bytes]] = [[]]  # the hashes of the tile that is being filled, of each level
 
@@ -122,10 +123,10 @@ class TileTree:
         path, computed = path_of(level, index, len(hashes)), b"".join(hashes)
         stored = self._read(path)
         if stored is None:
-            self.missing.append((index * WIDTH * span, path))
+            self.missing.append((level, index * WIDTH * span, path))
         elif stored != computed:
             same = next(
                 (i for i, one in enumerate(hashes) if stored[i * HASH : (i + 1) * HASH] != one),
                 len(hashes) - 1,
             )
-            self.differences.append(((index * WIDTH + same) * span, path))
+            self.differences.append((level, (index * WIDTH + same) * span, path))
