@@ -23,7 +23,8 @@ from audit.verifier.tree import check_consistency
 from audit.witness.memory import Memory
 from audit.witness.server import MOST_CONNECTIONS, Server
 from audit.witness.witness import Witness
-from tests.small_log import SmallLog
+from tests.log_world import Log
+from tests.witnessing import log_of, proof, request
 
 NAME = "auditor.example/w1"
 COMMAND = [sys.executable, "-m", "audit.witness", "--name", NAME, "--listen", "127.0.0.1:0"]
@@ -32,9 +33,9 @@ COMMAND = [sys.executable, "-m", "audit.witness", "--name", NAME, "--listen", "1
 class Running:
     """A witness process. `port` is known once it says that it listens."""
 
-    def __init__(self, folder: Path, log: SmallLog) -> None:
+    def __init__(self, folder: Path, log: Log) -> None:
         self.process = subprocess.Popen(
-            [*COMMAND, "--folder", str(folder), "--log", log.signer.vkey],
+            [*COMMAND, "--folder", str(folder), "--log", log.signers[0].vkey],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
         assert self.process.stdout is not None
@@ -56,7 +57,7 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, log: SmallLog) -> Iterator[Running]:
+def running(folder: Path, log: Log) -> Iterator[Running]:
     started = Running(folder, log)
     try:
         yield started
@@ -74,30 +75,30 @@ def ask(port: int, body: bytes, path: str = "/add-checkpoint") -> tuple[int, byt
 
 
 def test_the_protocol_over_http(tmp_path):
-    log, rewritten = SmallLog(300), SmallLog(300, "b", since=100)
+    log, rewritten = log_of(300), log_of(300, changed_at=100)
     with running(tmp_path / "w", log) as witness:
-        assert ask(witness.port, log.request(0, 255))[0] == 200
-        status, line, kind = ask(witness.port, log.request(255, 257))
+        assert ask(witness.port, request(log, 0, 255))[0] == 200
+        status, line, kind = ask(witness.port, request(log, 255, 257))
         assert (status, kind) == (200, "text/plain; charset=utf-8")
         assert parse_checkpoint(log.checkpoint(257) + line).note.signers([witness.key])
         assert ask(witness.port, b"old x\n\n")[0] == 400
-        assert ask(witness.port, SmallLog(3, origin="other.example").request(0))[0] == 404
-        assert ask(witness.port, log.request(0).replace(b"log.example", b"lag.example"))[0] == 404
-        assert ask(witness.port, log.request(257, 300)[:-9] + b"AAAAAAA=\n")[0] == 403
-        assert ask(witness.port, log.request(0, 300)) == (409, b"257\n", "text/x.tlog.size")
-        assert ask(witness.port, rewritten.request(257, 257)) == (409, b"257\n", "text/x.tlog.size")
-        assert ask(witness.port, rewritten.request(257, 300))[0] == 422
-        assert ask(witness.port, log.request(257, 300), path="/")[0] == 404
+        assert ask(witness.port, request(log_of(3, origin="other.example"), 0))[0] == 404
+        assert ask(witness.port, request(log, 0).replace(b"audit.test", b"other.test"))[0] == 404
+        assert ask(witness.port, request(log, 257, 300)[:-9] + b"AAAAAAA=\n")[0] == 403
+        assert ask(witness.port, request(log, 0, 300)) == (409, b"257\n", "text/x.tlog.size")
+        assert ask(witness.port, request(rewritten, 257, 257)) == (409, b"257\n", "text/x.tlog.size")
+        assert ask(witness.port, request(rewritten, 257, 300))[0] == 422
+        assert ask(witness.port, request(log, 257, 300), path="/")[0] == 404
         assert witness.kill(signal.SIGTERM) == 0
     assert len(list((tmp_path / "w/evidence").glob("*.refused"))) == 2
 
 
 def test_the_page_and_connections_that_are_kept(tmp_path):
-    log = SmallLog(9)
+    log = log_of(9)
     with running(tmp_path / "w", log) as witness:
         connection = http.client.HTTPConnection("127.0.0.1", witness.port, timeout=30)
         with closing(connection):
-            connection.request("POST", "/add-checkpoint", log.request(0))
+            connection.request("POST", "/add-checkpoint", request(log, 0))
             assert connection.getresponse().read().startswith(f"— {NAME} ".encode())
             kept = connection.sock
             connection.request("GET", "/")
@@ -112,7 +113,7 @@ def test_the_page_and_connections_that_are_kept(tmp_path):
 
 def test_never_two_inconsistent_cosignatures_however_often_it_is_killed(tmp_path):
     """Two histories that part at entry 5 ask in turn, and the process is killed at any moment of it."""
-    true, other = SmallLog(400), SmallLog(400, "b", since=5)
+    true, other = log_of(400), log_of(400, changed_at=5)
     chance, cosigned = random.Random(20261126), list[Checkpoint]()
     for _ in range(30):
         with running(tmp_path / "w", true) as witness:
@@ -121,29 +122,22 @@ def test_never_two_inconsistent_cosignatures_however_often_it_is_killed(tmp_path
             cosigned += _ask_until_it_dies(witness, true, other, chance)
             killer.join()
     assert len({one.size for one in cosigned}) > 30
-    parted = {
-        log.word
-        for one in cosigned
-        for log in (true, other)
-        if one.size > 5 and one.root == root_of(log, one.size)
-    }
-    assert len(parted) == 1
+    parted = [one for one in cosigned if one.size > 5]
+    assert len({root_of(true, one.size) == one.root for one in parted}) == 1
     _assert_consistent(cosigned, true, other)
 
 
-def root_of(log: SmallLog, size: int) -> bytes:
+def root_of(log: Log, size: int) -> bytes:
     return parse_checkpoint(log.checkpoint(size)).root
 
 
-def _ask_until_it_dies(
-    witness: Running, true: SmallLog, other: SmallLog, chance: random.Random
-) -> list[Checkpoint]:
+def _ask_until_it_dies(witness: Running, true: Log, other: Log, chance: random.Random) -> list[Checkpoint]:
     cosigned, old = list[Checkpoint](), 0
     try:
         while True:
             log = chance.choice([true, true, other])
             size = min(old + chance.randrange(1, 4), log.size)
-            status, body, _kind = ask(witness.port, log.request(old, size))
+            status, body, _kind = ask(witness.port, request(log, old, size))
             if status == 200:
                 cosigned.append(parse_checkpoint(log.checkpoint(size) + body))
                 assert cosigned[-1].note.signers([witness.key])
@@ -154,21 +148,21 @@ def _ask_until_it_dies(
         return cosigned
 
 
-def _assert_consistent(cosigned: list[Checkpoint], *logs: SmallLog) -> None:
+def _assert_consistent(cosigned: list[Checkpoint], *logs: Log) -> None:
     assert [one.size for one in cosigned] == sorted(one.size for one in cosigned)
     for before, after in pairwise(cosigned):
         (log,) = [one for one in logs if root_of(one, after.size) == after.root][:1]
         check_consistency(
-            before.size, after.size, before.root, after.root, log.proof(before.size, after.size)
+            before.size, after.size, before.root, after.root, proof(log, before.size, after.size)
         )
 
 
 @pytest.fixture
 def served(tmp_path) -> Iterator[Server]:
     """A witness in this process that waits one second for a request."""
-    log = SmallLog(5)
+    log = log_of(5)
     with closing(Memory(tmp_path / "w", NAME)) as memory:
-        server = Server("127.0.0.1", 0, Witness(memory, [log.signer.key]), seconds=1.0)
+        server = Server("127.0.0.1", 0, Witness(memory, [log.signers[0].key]), seconds=1.0)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         yield server
@@ -203,7 +197,7 @@ def test_a_client_that_dawdles_is_let_go(served):
         finally:
             ended.set()
             thread.join()
-    assert ask(port_of(served), SmallLog(5).request(0))[0] == 200
+    assert ask(port_of(served), request(log_of(5), 0))[0] == 200
 
 
 def test_a_crowd_of_idle_connections_does_not_shut_the_door_for_long(served):
@@ -213,7 +207,7 @@ def test_a_crowd_of_idle_connections_does_not_shut_the_door_for_long(served):
     for one in crowd:
         assert one.recv(1) == b""
         one.close()
-    assert ask(port_of(served), SmallLog(5).request(0))[0] == 200
+    assert ask(port_of(served), request(log_of(5), 0))[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -248,12 +242,12 @@ def test_a_folder_that_cannot_be_written_gives_no_cosignature(served, monkeypatc
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", fail)
-        assert ask(port_of(served), SmallLog(5).request(0))[0] == 500
-    assert ask(port_of(served), SmallLog(5).request(0))[0] == 200
+        assert ask(port_of(served), request(log_of(5), 0))[0] == 500
+    assert ask(port_of(served), request(log_of(5), 0))[0] == 200
 
 
 def test_stopping_answers_what_has_come_in(tmp_path):
-    log, entered, go_on = SmallLog(5), threading.Event(), threading.Event()
+    log, entered, go_on = log_of(5), threading.Event(), threading.Event()
 
     class Slow(Witness):
         def add_checkpoint(self, body):
@@ -263,11 +257,11 @@ def test_stopping_answers_what_has_come_in(tmp_path):
 
     answers = []
     with closing(Memory(tmp_path / "w", NAME)) as memory:
-        server = Server("127.0.0.1", 0, Slow(memory, [log.signer.key]))
+        server = Server("127.0.0.1", 0, Slow(memory, [log.signers[0].key]))
         serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         serving.start()
         idle = socket.create_connection(("127.0.0.1", port_of(server)), timeout=30)
-        asking = threading.Thread(target=lambda: answers.append(ask(port_of(server), log.request(0))))
+        asking = threading.Thread(target=lambda: answers.append(ask(port_of(server), request(log, 0))))
         asking.start()
         entered.wait(30)
         stopping = threading.Thread(target=server.stop)

@@ -20,30 +20,31 @@ from audit.witness import memory as memories
 from audit.witness.__main__ import main
 from audit.witness.memory import CannotStart, Memory
 from audit.witness.witness import Witness
-from tests.small_log import Signer, SmallLog
+from tests.log_world import Log, ed25519
+from tests.witnessing import log_of, proof, request, text
 
 NAME = "auditor.example/w1"
 NOW = 1_790_000_000
 
 
 @pytest.fixture
-def log() -> SmallLog:
-    return SmallLog(20)
+def log() -> Log:
+    return log_of(20)
 
 
 @pytest.fixture
-def witness(tmp_path: Path, log: SmallLog) -> Iterator[Witness]:
+def witness(tmp_path: Path, log: Log) -> Iterator[Witness]:
     with closing(Memory(tmp_path / "w", NAME)) as memory:
-        yield Witness(memory, [log.signer.key], clock=lambda: NOW)
+        yield Witness(memory, [log.signers[0].key], clock=lambda: NOW)
 
 
-def at_eight(witness: Witness, log: SmallLog) -> Witness:
-    assert witness.add_checkpoint(log.request(0, 8)).status == HTTPStatus.OK
+def at_eight(witness: Witness, log: Log) -> Witness:
+    assert witness.add_checkpoint(request(log, 0, 8)).status == HTTPStatus.OK
     return witness
 
 
 def test_a_first_checkpoint_is_cosigned_with_the_time(witness, log):
-    answer = witness.add_checkpoint(log.request(0, 8))
+    answer = witness.add_checkpoint(request(log, 0, 8))
     assert answer.status == HTTPStatus.OK
     note = parse_note(log.checkpoint(8) + answer.body)
     key = witness._memory.key.public
@@ -53,12 +54,12 @@ def test_a_first_checkpoint_is_cosigned_with_the_time(witness, log):
 @pytest.mark.parametrize("new", range(8, 21))
 def test_whatever_continues_the_last_checkpoint_is_cosigned(witness, log, new):
     at_eight(witness, log)
-    assert witness.add_checkpoint(log.request(8, new)).status == HTTPStatus.OK
+    assert witness.add_checkpoint(request(log, 8, new)).status == HTTPStatus.OK
 
 
 def test_an_empty_log_is_cosigned_and_may_grow(witness, log):
-    assert witness.add_checkpoint(log.request(0, 0)).status == HTTPStatus.OK
-    assert witness.add_checkpoint(log.request(0, 20)).status == HTTPStatus.OK
+    assert witness.add_checkpoint(request(log, 0, 0)).status == HTTPStatus.OK
+    assert witness.add_checkpoint(request(log, 0, 20)).status == HTTPStatus.OK
 
 
 def changed(body: bytes, old: bytes, new: bytes) -> bytes:
@@ -66,8 +67,8 @@ def changed(body: bytes, old: bytes, new: bytes) -> bytes:
     return body.replace(old, new, 1)
 
 
-def malformed(log: SmallLog) -> dict[str, bytes]:
-    good = log.request(8, 12)
+def malformed(log: Log) -> dict[str, bytes]:
+    good = request(log, 8, 12)
     lines = good.split(b"\n")
     return {
         "nothing": b"",
@@ -79,17 +80,17 @@ def malformed(log: SmallLog) -> dict[str, bytes]:
         "proof not base64": changed(good, lines[1], b"?" + lines[1][1:]),
         "proof line too short": changed(good, lines[1], base64.b64encode(bytes(31))),
         "proof line empty": changed(good, lines[1], b""),
-        "64 proof lines": log.request(8, 12, proof=[bytes(32)] * 64),
+        "64 proof lines": request(log, 8, 12, lines=[bytes(32)] * 64),
         "carriage returns": good.replace(b"\n", b"\r\n"),
         "no signature": good[: good.rindex("—".encode())],
         "size not a number": changed(good, b"\n12\n", b"\ntwelve\n"),
-        "root too short": changed(good, log.text(12).split(b"\n")[2], b"AAAA"),
+        "root too short": changed(good, text(log, 12).split(b"\n")[2], b"AAAA"),
         "not UTF-8": good + b"\xff",
-        "old larger than the checkpoint": log.request(12, 8, proof=[]),
+        "old larger than the checkpoint": request(log, 12, 8, lines=[]),
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("what", malformed(SmallLog(12)))
+@pytest.mark.parametrize("what", malformed(log_of(12)))
 def test_what_is_not_a_request_gets_400(witness, log, what):
     at_eight(witness, log)
     assert witness.add_checkpoint(malformed(log)[what]).status == HTTPStatus.BAD_REQUEST
@@ -97,26 +98,28 @@ def test_what_is_not_a_request_gets_400(witness, log, what):
 
 def test_an_unknown_log_gets_404(witness):
     assert (
-        witness.add_checkpoint(SmallLog(3, origin="other.example").request(0)).status == HTTPStatus.NOT_FOUND
+        witness.add_checkpoint(request(log_of(3, origin="other.example"), 0)).status == HTTPStatus.NOT_FOUND
     )
 
 
 def test_a_checkpoint_without_a_signature_of_the_log_gets_403(witness, log):
-    stranger = SmallLog(20, origin="stranger.example")
-    unsigned = changed(log.request(0), log.signer.line(log.text()), stranger.signer.line(log.text()))
+    stranger = log_of(20, origin="stranger.example")
+    unsigned = changed(request(log, 0), log.signers[0].line(text(log)), stranger.signers[0].line(text(log)))
     assert witness.add_checkpoint(unsigned).status == HTTPStatus.FORBIDDEN
-    for_another_text = changed(log.request(0), log.signer.line(log.text()), log.signer.line(log.text(3)))
+    for_another_text = changed(
+        request(log, 0), log.signers[0].line(text(log)), log.signers[0].line(text(log, 3))
+    )
     assert witness.add_checkpoint(for_another_text).status == HTTPStatus.FORBIDDEN
 
 
 def test_signatures_of_unknown_keys_are_ignored(witness, log):
-    stranger = SmallLog(0, origin="stranger.example").signer
-    assert witness.add_checkpoint(log.request(0) + stranger.line(b"whatever")).status == HTTPStatus.OK
+    stranger = log_of(0, origin="stranger.example").signers[0]
+    assert witness.add_checkpoint(request(log, 0) + stranger.line(b"whatever")).status == HTTPStatus.OK
 
 
 @pytest.mark.parametrize("old", [0, 7, 9, 20])
 def test_another_old_size_gets_409_and_the_right_one(witness, log, old):
-    answer = at_eight(witness, log).add_checkpoint(log.request(old, 20))
+    answer = at_eight(witness, log).add_checkpoint(request(log, old, 20))
     assert (answer.status, answer.content_type) == (HTTPStatus.CONFLICT, "text/x.tlog.size")
     assert answer.body == b"8\n"
 
@@ -124,45 +127,45 @@ def test_another_old_size_gets_409_and_the_right_one(witness, log, old):
 def test_a_rollback_gets_409_and_changes_nothing(witness, log):
     at_eight(witness, log)
     for old in range(6):
-        answer = witness.add_checkpoint(log.request(old, 5))
+        answer = witness.add_checkpoint(request(log, old, 5))
         assert (answer.status, answer.body) == (HTTPStatus.CONFLICT, b"8\n")
-    assert witness.add_checkpoint(log.request(8, 5, proof=[])).status == HTTPStatus.BAD_REQUEST
-    assert witness.add_checkpoint(log.request(8, 9)).status == HTTPStatus.OK
+    assert witness.add_checkpoint(request(log, 8, 5, lines=[])).status == HTTPStatus.BAD_REQUEST
+    assert witness.add_checkpoint(request(log, 8, 9)).status == HTTPStatus.OK
 
 
 def test_another_root_of_the_same_size_gets_409_and_is_kept_as_evidence(witness, log, tmp_path, caplog):
     at_eight(witness, log)
-    forked = SmallLog(20, "b", since=3)
+    forked = log_of(20, changed_at=3)
     for old in (8, 0):
-        body = forked.request(old, 8, proof=[])
+        body = request(forked, old, 8, lines=[])
         answer = witness.add_checkpoint(body)
         assert (answer.status, answer.body) == (HTTPStatus.CONFLICT, b"8\n")
     assert "日志已分叉" in caplog.text
     assert "it has forked" in caplog.text
     (refused,) = (tmp_path / "w/evidence").glob("*.refused")  # the same fork is kept once
     assert refused.read_bytes().endswith(forked.checkpoint(8))
-    assert parse_checkpoint(refused.with_suffix(".cosigned").read_bytes()).note.text == log.text(8)
+    assert parse_checkpoint(refused.with_suffix(".cosigned").read_bytes()).note.text == text(log, 8)
 
 
 def test_a_rewritten_log_gets_422_and_is_kept_as_evidence(witness, log, tmp_path, caplog):
     at_eight(witness, log)
-    body = SmallLog(20, "b", since=3).request(8, 20)
+    body = request(log_of(20, changed_at=3), 8, 20)
     assert witness.add_checkpoint(body).status == HTTPStatus.UNPROCESSABLE_ENTITY
     assert [path.read_bytes() for path in (tmp_path / "w/evidence").glob("*.refused")] == [body]
     assert [record.levelno for record in caplog.records if "!!!" in record.message] == [logging.ERROR]
-    assert witness.add_checkpoint(log.request(8, 20)).status == HTTPStatus.OK
+    assert witness.add_checkpoint(request(log, 8, 20)).status == HTTPStatus.OK
 
 
 def test_a_proof_that_does_not_fit_gets_422(witness, log):
     at_eight(witness, log)
-    good = log.proof(8, 20)
-    for proof in ([], good[:-1], [*good, bytes(32)], good[::-1], [bytes(32), *good[1:]]):
-        assert witness.add_checkpoint(log.request(8, 20, proof)).status == HTTPStatus.UNPROCESSABLE_ENTITY
-    assert witness.add_checkpoint(log.request(8, 8, [bytes(32)])).status == HTTPStatus.UNPROCESSABLE_ENTITY
+    good = proof(log, 8, 20)
+    for lines in ([], good[:-1], [*good, bytes(32)], good[::-1], [bytes(32), *good[1:]]):
+        assert witness.add_checkpoint(request(log, 8, 20, lines)).status == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert witness.add_checkpoint(request(log, 8, 8, [bytes(32)])).status == HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 def test_a_proof_from_the_empty_tree_gets_422(witness, log):
-    assert witness.add_checkpoint(log.request(0, 8, [bytes(32)])).status == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert witness.add_checkpoint(request(log, 0, 8, [bytes(32)])).status == HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 def test_false_proofs_do_not_fill_the_disk(witness, log, tmp_path, monkeypatch):
@@ -170,7 +173,7 @@ def test_false_proofs_do_not_fill_the_disk(witness, log, tmp_path, monkeypatch):
     at_eight(witness, log)
     for size in range(9, 20):
         for seed in range(2):
-            witness.add_checkpoint(log.request(8, size, [bytes([seed]) * 32]))
+            witness.add_checkpoint(request(log, 8, size, [bytes([seed]) * 32]))
     assert len(list((tmp_path / "w/evidence").glob("*.refused"))) == 3
 
 
@@ -180,7 +183,7 @@ def test_of_requests_at_the_same_time_one_wins(witness, log):
 
     def ask(size: int) -> None:
         ready.wait()
-        answers[size] = witness.add_checkpoint(log.request(8, size)).status
+        answers[size] = witness.add_checkpoint(request(log, 8, size)).status
 
     threads = [threading.Thread(target=ask, args=[size]) for size in range(9, 21)]
     for thread in threads:
@@ -201,22 +204,22 @@ def test_the_memory_is_on_the_disk_before_the_answer(witness, log, tmp_path, mon
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", fail)
         with pytest.raises(OSError, match="full"):
-            witness.add_checkpoint(log.request(8, 20))
+            witness.add_checkpoint(request(log, 8, 20))
     told = json.loads((tmp_path / "w/checkpoints.json").read_bytes())
     assert parse_checkpoint(told["checkpoints"][0].encode()).size == 8
-    assert witness.add_checkpoint(log.request(8, 20)).status == HTTPStatus.OK
+    assert witness.add_checkpoint(request(log, 8, 20)).status == HTTPStatus.OK
     told = json.loads((tmp_path / "w/checkpoints.json").read_bytes())
     assert parse_checkpoint(told["checkpoints"][0].encode()).size == 20
 
 
 def test_a_new_key_of_a_log_is_believed_when_the_operator_names_it(tmp_path, log):
-    new = Signer(log.origin)
-    body = log.request(0).replace(log.signer.line(log.text()), new.line(log.text()))
+    new = ed25519(seed="second")
+    body = request(log, 0).replace(log.signers[0].line(text(log)), new.line(text(log)))
     with closing(Memory(tmp_path / "w", NAME)) as memory:
-        assert Witness(memory, [log.signer.key]).add_checkpoint(body).status == HTTPStatus.FORBIDDEN
-        both = Witness(memory, [log.signer.key, new.key])
+        assert Witness(memory, [log.signers[0].key]).add_checkpoint(body).status == HTTPStatus.FORBIDDEN
+        both = Witness(memory, [log.signers[0].key, new.key])
         assert both.add_checkpoint(body).status == HTTPStatus.OK
-        assert both.add_checkpoint(log.request(20)).status == HTTPStatus.OK
+        assert both.add_checkpoint(request(log, 20)).status == HTTPStatus.OK
 
 
 def test_after_a_new_start_it_goes_on_where_it_was(witness, log, tmp_path):
@@ -224,10 +227,10 @@ def test_after_a_new_start_it_goes_on_where_it_was(witness, log, tmp_path):
     vkey = witness._memory.key.vkey
     witness._memory.close()
     with closing(Memory(tmp_path / "w", "")) as memory:
-        again = Witness(memory, [log.signer.key])
+        again = Witness(memory, [log.signers[0].key])
         assert memory.key.vkey == vkey
-        assert again.add_checkpoint(log.request(0, 20)).body == b"8\n"
-        assert again.add_checkpoint(log.request(8, 20)).status == HTTPStatus.OK
+        assert again.add_checkpoint(request(log, 0, 20)).body == b"8\n"
+        assert again.add_checkpoint(request(log, 8, 20)).status == HTTPStatus.OK
 
 
 def test_the_key_is_readable_by_its_owner_alone(witness, tmp_path):
@@ -307,7 +310,7 @@ def test_a_name_is_one_word_without_a_plus_sign(tmp_path, name):
 def test_the_page_tells_who_it_is_and_how_far_it_has_come(witness, log):
     assert "尚无检查点 · no checkpoint yet" in witness.page()
     page = at_eight(witness, log).page()
-    for told in (witness._memory.key.vkey, log.signer.vkey, "size 8", "2026-09-21T14:13:20Z"):
+    for told in (witness._memory.key.vkey, log.signers[0].vkey, "size 8", "2026-09-21T14:13:20Z"):
         assert told in page
 
 
@@ -320,9 +323,7 @@ def test_show_key_makes_the_key_once(tmp_path, capsys):
     assert capsys.readouterr().out == first
 
 
-@pytest.mark.parametrize(
-    "wrong", [["--log", "no key"], ["--name", ""], ["--log", SmallLog().signer.vkey[:-4]]]
-)
+@pytest.mark.parametrize("wrong", [["--log", "no key"], ["--name", ""], ["--log", ed25519().vkey[:-4]]])
 def test_what_it_cannot_start_with_is_said(tmp_path, capsys, wrong):
     assert main(["--folder", str(tmp_path / "w"), "--name", NAME, "--listen", "127.0.0.1:0", *wrong]) == 2
     assert "无法启动 · cannot start" in capsys.readouterr().err
