@@ -104,10 +104,10 @@ def judge(report: Report, whole: Whole, known: Known) -> tuple[Finding | None, M
         or (_parallel(whole, signed.trust) if known.trusted else None)
         or next(_contradictions(whole, known), None)
     )
-    return found, None if found else _remembered(checkpoint, reading.rules.keys, signed.trust, known)
+    return found, None if found else remembered(checkpoint, reading.rules.keys, signed.trust, known)
 
 
-def _remembered(checkpoint: Checkpoint, events: Iterable[KeyEvent], trust: Trust, known: Known) -> Memory:
+def remembered(checkpoint: Checkpoint, events: Iterable[KeyEvent], trust: Trust, known: Known) -> Memory:
     """The tree that is signed. What the checkpoint does not cover yet, a folder of the same day may lack."""
     gone = {event.vkey for event in events if not event.added and event.seq < checkpoint.size}
     before = () if known.memory is None else known.memory.retired
