@@ -82,6 +82,15 @@ class TileTree:
         self._read, self._digest = read, digest
         self._levels: list[list[bytes]] = [[]]  # the hashes of the tile that is being filled, of each level
 
+    @classmethod
+    def resumed(
+        cls, read: Callable[[str], bytes | None], digest: Hash, size: int, begun: list[list[bytes]]
+    ) -> TileTree:
+        """At `size` leaves, a multiple of 256: `begun` are the hashes of the tiles being filled, level by level."""
+        tree = cls(read, digest)
+        tree.size, tree._levels = size, [list(hashes) for hashes in begun]
+        return tree
+
     def add(self, leaves: list[bytes]) -> None:
         """Requires: no tile is filled and another begun at once."""
         self._levels[0] += leaves

@@ -48,6 +48,18 @@ def importers_of(module: str) -> set[str]:
     return found
 
 
+def imported_by(path: Path) -> set[str]:
+    """Modules by their full name; what is imported from a package of ours, by that of the package and its own."""
+    found = set[str]()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name_of(path)}: say the full name"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
 def test_imports_run_one_way_and_pure_rooms_are_pure():
     command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"]
     done = subprocess.run(
@@ -85,6 +97,22 @@ def test_only_the_recorder_calls_the_function_that_writes_the_log():
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and "audit_emit(" in node.value
     }
     assert named == {"audit/recorder.py"}
+
+
+@pytest.mark.parametrize(
+    ("folder", "ours"),
+    [("audit/verifier", {"audit.verifier"}), ("audit/witness", {"audit.verifier", "audit.witness"})],
+)
+def test_the_auditors_tools_need_nothing_but_python_and_cryptography(folder, ours):
+    """Whoever mistrusts us runs them without us."""
+    foreign = {
+        (name_of(path), module)
+        for path in modules(folder)
+        for module in imported_by(path)
+        if module.split(".")[0] not in {*sys.stdlib_module_names, "cryptography"}
+        and ".".join(module.split(".")[:2]) not in ours
+    }
+    assert foreign == set()
 
 
 def test_no_module_runs_text_as_code():
