@@ -11,12 +11,14 @@ import urllib.request
 
 from dataspace.machine import lock, postgres, programs, services, translations
 from dataspace.machine.demo_marker import DemoMarker
+from dataspace.machine.demo_witness import DemoWitness
 from dataspace.machine.errors import MachineError
 from dataspace.machine.paths import PROJECT, Paths
 from dataspace.machine.services import BROKER_VARIABLE, DATABASE_VARIABLE
 from dataspace.machine.supervisor import StopRequestedError, Supervisor
 
 ANSWER_SECONDS = 90.0
+POLICY_VARIABLE = "DATASPACE_AUDIT_POLICY"
 
 
 def up(paths: Paths, *, demo: bool = False) -> int:
@@ -28,8 +30,11 @@ def up(paths: Paths, *, demo: bool = False) -> int:
         reset(paths)
     try:
         with services.started(paths) as (supervisor, known):
-            logins = _prepare(supervisor, known.environment, paths, marker if demo else None)
+            witness = DemoWitness.appointed(paths) if demo and not os.environ.get(POLICY_VARIABLE) else None
+            logins = _prepare(supervisor, known.environment, paths, marker if demo else None, witness)
             port = _start_application(supervisor, known.environment, paths)
+            if witness:
+                supervisor.start(witness.program(known.environment))
             print(f"\nready after {time.monotonic() - began:.1f} s: http://{programs.HOST}:{port}/")
             print(f"{logins}\nLogs: {paths.log}    Stop: Ctrl-C", flush=True)
             supervisor.watch()
@@ -62,12 +67,17 @@ def reset(paths: Paths) -> None:
 
 
 def _prepare(
-    supervisor: Supervisor, environment: dict[str, str], paths: Paths, marker: DemoMarker | None
+    supervisor: Supervisor,
+    environment: dict[str, str],
+    paths: Paths,
+    marker: DemoMarker | None,
+    witness: DemoWitness | None,
 ) -> str:
     """Database, static files and translations up to date; returns the demo's table of log-ins."""
     translations.compile_changed()
     logins = paths.state / "logins"
     demo = ["--seed", str(marker.file), "--logins", str(logins)] if marker else []
+    demo += ["--log-keys", str(witness.log_keys)] if witness else []
     code = supervisor.run([sys.executable, "-m", "dataspace.machine.prepare", *demo], environment, PROJECT)
     if code != 0:
         raise MachineError("The database could not be prepared; the reason stands above.")

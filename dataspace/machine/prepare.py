@@ -1,6 +1,6 @@
 """One Django process that brings database and static files up to date before the web server starts.
 
-Run as `python -m dataspace.machine.prepare [--seed MARKER] [--logins FILE]`, with the environment of
+Run as `python -m dataspace.machine.prepare [--seed MARKER] [--logins FILE] [--log-keys FILE]`, with the environment of
 `services.environment`. Everything is asked first and done only where needed: on most starts nothing is.
 """
 
@@ -24,6 +24,7 @@ def main(argv: list[str] | None = None) -> int:
         "--seed", type=Path, help="fill an empty database with the demo; the marker notes how far"
     )
     parser.add_argument("--logins", type=Path, help="write the table of demo log-ins into this file")
+    parser.add_argument("--log-keys", type=Path, help="write the public keys of the audit log into this file")
     arguments = parser.parse_args(argv)
     import django  # noqa: PLC0415 - this package imports without Django
 
@@ -37,6 +38,8 @@ def main(argv: list[str] | None = None) -> int:
             _seed(DemoMarker(arguments.seed))
         if arguments.logins:
             _write_logins(arguments.logins)
+        if arguments.log_keys:
+            _write_log_keys(arguments.log_keys)
     except KeyboardInterrupt:
         return 130
     return 0
@@ -110,6 +113,21 @@ def _write_logins(file: Path) -> None:
     words = io.StringIO()
     call_command("demo_logins", stdout=words)
     file.write_text(words.getvalue())
+
+
+def _write_log_keys(file: Path) -> None:
+    """The keys are made where there are none yet. Where the log cannot be signed, the checkpointer will say why."""
+    from audit.transparency import service  # noqa: PLC0415
+    from audit.transparency.checkpointer import Checkpointer  # noqa: PLC0415
+    from audit.transparency.troubles import WillNotSign  # noqa: PLC0415
+
+    try:
+        with service.alone():
+            keys = Checkpointer().keys.all()
+    except (WillNotSign, service.CheckpointerBusy) as error:
+        print(f"The demo's witness knows no key of the log: {error}", file=sys.stderr)
+        keys = []
+    file.write_text("".join(f"{one.vkey}\n" for one in keys))
 
 
 if __name__ == "__main__":
