@@ -1,4 +1,4 @@
-"""How fast a log is verified: one core, from the one-file export and the folder, each measure a process of its own.
+"""How fast a log is verified: one core, from the one-file export and from the folder, each in a process of its own.
 
 Beside it, in the same run, what cannot be avoided: SHA-256 over every line of the file.
 """

@@ -116,7 +116,7 @@ def decide_request(
     decision.decided_by, decision.decided = actor.user, timezone.now()
     decision.new_event()
     decision.save()
-    record(Event.REQUEST_DECIDED, actor=actor, about=decision, part=decision.part, outcome=str(outcome))
+    record(Event.REQUEST_DECIDED, actor=actor, about=decision, part=decision.part, decision=str(outcome))
     if outcome == Outcome.DECLINE:
         move(request, RequestState.DECLINED, actor=actor)
     elif not request.decisions.filter(outcome="").exists():
