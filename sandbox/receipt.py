@@ -15,10 +15,12 @@ from sandbox.spec import RunSpec
 def receipt(
     *, release_uid: str, run_uid: str, spec: RunSpec, query: dict[str, Any], sql_digest: str,
     disclosure: DisclosureTerms, result_digest: str, released_us: int, audit_head: str,
+    checkpoint: dict[str, str | int],
 ) -> bytes:  # fmt: skip
     """RFC 8785 bytes. Digests are named (`sha256:`, `sm3:`); `released_us` is microseconds since the epoch, UTC.
 
     `audit_head` is the log's head shortly before: whoever holds the receipt can demand a log that contains it.
+    `checkpoint` is the newest published one at that moment, root and size.
     """
     return rfc8785.dumps(
         {
@@ -43,5 +45,6 @@ def receipt(
             "software": software(),
             "result": result_digest,
             "audit_head": audit_head,
+            "checkpoint": checkpoint,
         }
     )

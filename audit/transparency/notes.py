@@ -50,8 +50,11 @@ def signed(text: bytes, name: str, signers: Iterable[Signer]) -> bytes:
     return text + b"\n" + lines
 
 
-def tlog_proof(index: int, proof: Sequence[bytes], checkpoint: bytes) -> bytes:
-    """`checkpoint` is the signed note; `proof` shows that leaf `index` stands in it."""
-    lines = [f"c2sp.org/tlog-proof@v1\nindex {index}\n"]
+def tlog_proof(index: int, proof: Sequence[bytes], checkpoint: bytes, extra: bytes = b"") -> bytes:
+    """`checkpoint` is the signed note; `proof` shows that leaf `index` stands in it. `extra` goes along unproven."""
+    lines = ["c2sp.org/tlog-proof@v1\n"]
+    if extra:
+        lines.append(f"extra {base64.b64encode(extra).decode()}\n")
+    lines.append(f"index {index}\n")
     lines += [base64.b64encode(one).decode() + "\n" for one in proof]
     return "".join(lines).encode() + b"\n" + checkpoint

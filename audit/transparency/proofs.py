@@ -12,6 +12,8 @@ from pathlib import Path
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
+from audit.events import Event
+from audit.models import Entry
 from audit.refusals import Refused
 from audit.transparency import merkle, notes, publication
 from audit.transparency.tiles import Damaged, Reader
@@ -77,92 +79,89 @@ def pinned() -> dict[str, str | int]:
     return {"root": base64.b64encode(root).decode(), "size": size}
 
 
-def inclusion(index: int, size: int | None = None) -> Inclusion:
-    """In the tree of `size` entries, by default the published one.
+class View:
+    """The published log at one moment: proofs from one view fit together."""
 
-    Raises Refused: log.not_published, log.not_covered, log.invalid, log.damaged.
-    """
-    view = _View()
-    size = view.size if size is None else size
-    view.check_covers(max(index + 1, size))
-    if not 0 <= index < size:
-        raise Refused("log.invalid", _("The index must be smaller than the size."))
-    try:
-        root, leaf = view.root(size), view.reader.hashes(0, index)
-        proof = merkle.inclusion(index, size, view.reader.hashes)
-        tree.check_inclusion(index, size, leaf, proof, root)
-    except (Damaged, tree.InvalidProof):
-        raise _damaged() from None
-    return Inclusion(index, size, leaf, root, proof)
+    def __init__(self) -> None:
+        """Raises Refused: log.not_published."""
+        self.checkpoint = published()
+        self.size = self.checkpoint.size
+        self._reader = Reader(settings.TLOG_DIR, self.size)
 
+    def inclusion(self, index: int, size: int | None = None) -> Inclusion:
+        """In the tree of `size` entries, by default all. Raises Refused: log.not_covered, log.invalid, log.damaged."""
+        size = self.size if size is None else size
+        self._check_covers(max(index + 1, size))
+        if not 0 <= index < size:
+            raise Refused("log.invalid", _("The index must be smaller than the size."))
+        try:
+            root, leaf = self._root(size), self._reader.hashes(0, index)
+            proof = merkle.inclusion(index, size, self._reader.hashes)
+            tree.check_inclusion(index, size, leaf, proof, root)
+        except (Damaged, tree.InvalidProof):
+            raise _damaged() from None
+        return Inclusion(index, size, leaf, root, proof)
 
-def consistency(first: int, second: int | None = None) -> Consistency:
-    """To the tree of `second` entries, by default the published one. The proof is empty where `first` is 0.
+    def consistency(self, first: int, second: int | None = None) -> Consistency:
+        """To the tree of `second` entries, by default all. The proof is empty where `first` is 0.
 
-    Raises Refused: log.not_published, log.not_covered, log.invalid, log.damaged.
-    """
-    view = _View()
-    second = view.size if second is None else second
-    view.check_covers(max(first, second))
-    if not 0 <= first <= second:
-        raise Refused("log.invalid", _("The first size must not be larger than the second."))
-    try:
-        roots = view.root(first), view.root(second)
-        proof = merkle.consistency(first, second, view.reader.hashes) if first else []
-        if first:
-            tree.check_consistency(first, second, *roots, proof)
-    except (Damaged, tree.InvalidProof):
-        raise _damaged() from None
-    return Consistency(first, second, *roots, proof)
+        Raises Refused: log.not_covered, log.invalid, log.damaged.
+        """
+        second = self.size if second is None else second
+        self._check_covers(max(first, second))
+        if not 0 <= first <= second:
+            raise Refused("log.invalid", _("The first size must not be larger than the second."))
+        try:
+            roots = self._root(first), self._root(second)
+            proof = merkle.consistency(first, second, self._reader.hashes) if first else []
+            if first:
+                tree.check_consistency(first, second, *roots, proof)
+        except (Damaged, tree.InvalidProof):
+            raise _damaged() from None
+        return Consistency(first, second, *roots, proof)
 
+    def tlog_proof(self, index: int) -> bytes:
+        """That entry `index` stands in the log, as c2sp.org/tlog-proof@v1. Raises as `inclusion`."""
+        return notes.tlog_proof(index, self.inclusion(index).proof, self.checkpoint.raw)
 
-def tlog_proof(index: int) -> bytes:
-    """That entry `index` stands in the published log, as c2sp.org/tlog-proof@v1. Raises as `inclusion`."""
-    checkpoint = published()
-    found = inclusion(index, checkpoint.size)
-    return notes.tlog_proof(index, found.proof, checkpoint.raw)
+    def handovers(self) -> list[bytes]:
+        """For each announced key, proof that its announcement (in `extra`) stands below the checkpoint both signed.
+
+        Raises Refused: log.damaged.
+        """
+        notes_ = {note.size: note for note in map(parse_checkpoint, key_changes())}
+        found = []
+        for entry in Entry.objects.filter(act=Event.LOG_KEY_ADDED, seq__lt=self.size).order_by("seq"):
+            note = notes_.get(min((size for size in notes_ if size > entry.seq), default=0))
+            if note is not None and note.size <= self.size:
+                proof = self.inclusion(entry.seq, note.size).proof
+                found.append(notes.tlog_proof(entry.seq, proof, note.raw, extra=bytes(entry.body)))
+        return found
+
+    def _check_covers(self, size: int) -> None:
+        if size > self.size:
+            words = _(
+                "The published checkpoint covers %(size)s entries, not yet this one. Try again in a few seconds."
+            )
+            raise Refused("log.not_covered", words % {"size": self.size}, size=self.size)
+
+    def _root(self, size: int) -> bytes:
+        """Of the first `size` entries, shown to be the beginning of what is published. Raises Damaged, InvalidProof."""
+        if size in (0, self.size):
+            return self.checkpoint.root if size else EMPTY_ROOT
+        root = merkle.root(size, self._reader.hashes)
+        proof = merkle.consistency(size, self.size, self._reader.hashes)
+        tree.check_consistency(size, self.size, root, self.checkpoint.root, proof)
+        return root
 
 
 def key_changes() -> list[bytes]:
-    """The checkpoints that announce keys, oldest first."""
+    """The checkpoints under `keys/`, smallest first."""
     folder = settings.TLOG_DIR / publication.KEYS
     paths = [path for path in folder.glob("*") if path.name.isdigit()]
     return [path.read_bytes() for path in sorted(paths, key=lambda path: int(path.name))]
 
 
-class _View:
-    """The published tree at one moment."""
-
-    def __init__(self) -> None:
-        self._checkpoint = published()
-        self.size = self._checkpoint.size
-        self.reader = Reader(settings.TLOG_DIR, self.size)
-
-    def check_covers(self, size: int) -> None:
-        if size > self.size:
-            raise Refused(
-                "log.not_covered",
-                _(
-                    "The published checkpoint covers %(size)s entries, not yet this one. Try again in a few seconds."
-                )
-                % {"size": self.size},
-                size=self.size,
-            )
-
-    def root(self, size: int) -> bytes:
-        """Of the first `size` entries, shown to be the beginning of what is published. Raises Damaged, InvalidProof."""
-        if size in (0, self.size):
-            return self._checkpoint.root if size else EMPTY_ROOT
-        root = merkle.root(size, self.reader.hashes)
-        proof = merkle.consistency(size, self.size, self.reader.hashes)
-        tree.check_consistency(size, self.size, root, self._checkpoint.root, proof)
-        return root
-
-
 def _damaged() -> Refused:
-    return Refused(
-        "log.damaged",
-        _(
-            "The published log is damaged at this place. The operator can mend it by restarting the checkpointer."
-        ),
-    )
+    words = _("The published log is damaged at this place. Restarting the checkpointer mends it.")
+    return Refused("log.damaged", words)

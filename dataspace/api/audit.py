@@ -130,7 +130,9 @@ class EntryProof(Door):
         if not readable_entries(self.actor).filter(seq=seq).exists():
             raise Http404
         headers = {"Content-Disposition": f'attachment; filename="{seq}.tlog-proof"'}
-        return HttpResponse(proofs.tlog_proof(seq), content_type="text/plain; charset=utf-8", headers=headers)
+        return HttpResponse(
+            proofs.View().tlog_proof(seq), content_type="text/plain; charset=utf-8", headers=headers
+        )
 
 
 class PublishedCheckpoint(Door):
@@ -149,7 +151,7 @@ class InclusionProof(Door):
     def get(self, request: Request) -> Response:
         """That the entry with this number stands in the tree of that many entries (RFC 6962 §2.1.1)."""
         asked = self.read(InclusionFilters, request.query_params)
-        return self.one(InclusionOut, proofs.inclusion(**asked))
+        return self.one(InclusionOut, proofs.View().inclusion(**asked))
 
 
 class ConsistencyProof(Door):
@@ -161,4 +163,4 @@ class ConsistencyProof(Door):
     def get(self, request: Request) -> Response:
         """That the tree of `second` entries begins with that of `first` (RFC 6962 §2.1.2)."""
         asked = self.read(ConsistencyFilters, request.query_params)
-        return self.one(ConsistencyOut, proofs.consistency(**asked))
+        return self.one(ConsistencyOut, proofs.View().consistency(**asked))

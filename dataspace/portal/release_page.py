@@ -21,6 +21,7 @@ from parties.roles import OrganizationKind, Role
 from sandbox.formats import from_ipc
 from sandbox.models import Release
 from sandbox.permissions import check_can_open
+from sandbox.receipt_proof import check_can_prove
 
 ROWS = 50  # of a table on one page
 EVIDENCE_ROWS = 100
@@ -129,10 +130,13 @@ class ReleasePage:
     @cached_property
     def downloads(self) -> list[Download]:
         why = self._why_no_download
-        files = (("csv", "CSV"), ("xlsx", "XLSX"), ("parquet", "Parquet"), ("receipt", _("Receipt")))
+        files = (
+            ("csv", "CSV", why), ("xlsx", "XLSX", why), ("parquet", "Parquet", why),
+            ("receipt", _("Receipt"), why or str(reason_against(check_can_prove, self.release))),
+        )  # fmt: skip
         return [
-            Download(label, address("portal:release_download", self.release.uid, name), refused=why)
-            for name, label in files
+            Download(label, address("portal:release_download", self.release.uid, name), refused=refused)
+            for name, label, refused in files
         ]
 
     @property

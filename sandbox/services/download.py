@@ -21,6 +21,7 @@ from parties.actors import Actor
 from sandbox.formats import FORMATS, from_ipc, render
 from sandbox.models import Release
 from sandbox.permissions import check_can_open
+from sandbox.receipt_proof import receipt_proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +33,10 @@ class Download:
 
 @use_case("release.download", about="release")
 def download(*, actor: Actor, release: Release, format_name: str) -> Download:
-    """The release in one of FORMATS, or its receipt (`receipt`).
+    """The release in one of FORMATS, or its receipt with proof that the log names it (`receipt`).
 
-    Raises Refused: role.missing, contract.*, contract.retention, release.format, release.damaged.
+    Raises Refused: role.missing, contract.*, contract.retention, release.format, release.damaged,
+    release.receipt_pending, log.damaged.
     """
     check_can_open(actor, release)
     contract = release.run.contract
@@ -45,7 +47,7 @@ def download(*, actor: Actor, release: Release, format_name: str) -> Download:
             "release.damaged", _("The stored result does not match its receipt. The operator has been told.")
         )
     if format_name == "receipt":
-        result = Download(f"{name}-receipt.json", "application/json", bytes(release.receipt))
+        result = Download(f"{name}-receipt.json", "application/json", receipt_proof(release))
     elif format_name in FORMATS:
         chosen = FORMATS[format_name]
         file = render(format_name, from_ipc(body), release.dimensions, provenance(release))

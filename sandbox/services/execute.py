@@ -16,6 +16,7 @@ from django.utils import timezone
 from audit import export
 from audit.refusals import Refused
 from audit.transitions import move
+from audit.transparency import proofs
 from audit.use_case import record_refusal
 from contracts.decisions import Action, Facts, decide, is_permitted
 from contracts.models import Contract
@@ -164,6 +165,7 @@ def _write(run: Run, claimed: Claimed, result: Result) -> Release:
         release_uid=str(row.uid), run_uid=str(run.uid), spec=claimed.spec, query=claimed.query.to_json(),
         sql_digest=result.sql_digest, disclosure=claimed.terms.disclosure, result_digest=row.digest,
         released_us=int(now.timestamp() * 1_000_000), audit_head=export.head().leaf,
+        checkpoint=proofs.pinned(),
     )  # fmt: skip
     fields = {"finished": now, "engine_seconds": result.engine_seconds, "claim": None, "lease": None}
     move(

@@ -75,7 +75,7 @@ def released(enterprise: Caller, contract: str, worker, question: dict) -> dict:
     return enterprise.get(f"releases/{run['release']}").json()
 
 
-def test_from_search_to_verified_log(city, worker):
+def test_from_search_to_verified_log(published_log, city, worker):
     enterprise, power, bureau, auditor = (
         logged_in(name) for name in ("enterprise", "power", "bureau", "auditor")
     )
@@ -116,6 +116,10 @@ def test_from_search_to_verified_log(city, worker):
     assert again["digest"] == release["digest"], "the structured form is the same question"
     assert enterprise.get("runs", contract=contract, state="released").json()["count"] == 2
 
+    waiting = enterprise.get(f"releases/{release['uid']}/receipt")
+    assert (waiting.status_code, waiting.json()["title"]) == (409, "release.receipt_pending")
+    assert waiting.headers["Retry-After"]
+    published_log.publish()
     files = {
         name: enterprise.get(f"releases/{release['uid']}/{name}")
         for name in ("csv", "xlsx", "parquet", "receipt")
@@ -128,7 +132,7 @@ def test_from_search_to_verified_log(city, worker):
         == "历下区"
     )
     assert pq.read_table(io.BytesIO(files["parquet"].content)).num_rows == 3
-    assert files["receipt"].json() == release["receipt"]
+    assert json.loads(files["receipt"].json()["receipt"]) == release["receipt"]
     assert all(file.headers["Content-Disposition"].startswith("attachment") for file in files.values())
 
     sealer.seal_all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 
 import pyarrow.parquet as pq
 import pytest
@@ -44,7 +45,7 @@ def contract(city):
 
 
 @pytest.fixture
-def release(city, contract, worker) -> Release:
+def release(published_log, city, contract, worker) -> Release:
     return released(worker, city.enterprise, contract).release
 
 
@@ -76,7 +77,8 @@ def downloads_on_record() -> list[str]:
 
 
 # --- Downloads --------------------------------------------------------------------------------------------
-def test_every_format_is_a_file_and_an_entry_of_the_log(client, release):
+def test_every_format_is_a_file_and_an_entry_of_the_log(client, release, published_log):
+    published_log.publish()
     bodies = {}
     for name in FORMATS:
         response = client.get(file(release, name))
@@ -87,20 +89,40 @@ def test_every_format_is_a_file_and_an_entry_of_the_log(client, release):
     assert "历下区,20" in bodies["csv"].decode("utf-8-sig")
     assert pq.read_table(io.BytesIO(bodies["parquet"])).num_rows == 4
     assert bodies["xlsx"][:2] == b"PK"
-    assert bodies["receipt"] == bytes(release.receipt)
+    assert json.loads(bodies["receipt"])["receipt"].encode() == bytes(release.receipt)
     assert downloads_on_record() == list(FORMATS)
 
 
-def test_the_receipts_digest_on_the_page_is_that_of_the_file_and_of_the_log(client, release):
-    seal_all()
+def test_the_receipts_digest_on_the_page_is_that_of_the_file_and_of_the_log(client, release, published_log):
+    published_log.publish()
     page = client.get(reverse("portal:run", args=[release.run.uid])).context["release"]
-    digest = hashlib.sha256(client.get(file(release, "receipt")).content).hexdigest()
-    assert page.receipt_digest == f"sha256:{digest}"
+    held = json.loads(client.get(file(release, "receipt")).content)["receipt"]
+    assert page.receipt_digest == f"sha256:{hashlib.sha256(held.encode()).hexdigest()}"
     assert page.entry.fields["x"]["receipt"] == page.receipt_digest
     assert (
-        f"sha256sum {page.receipt_file}"
+        f"python -m audit.verifier {page.receipt_file}"
         in client.get(reverse("portal:run", args=[release.run.uid])).content.decode()
     )
+
+
+def test_until_a_checkpoint_covers_the_release_the_receipt_says_that_it_will_come(
+    client, release, published_log
+):
+    def receipt():
+        page = client.get(reverse("portal:run", args=[release.run.uid])).context["release"]
+        return page.downloads[-1].refused, client.get(file(release, "receipt"))
+
+    seal_all()
+    for _ in range(2):  # before any checkpoint, and with one that does not cover it
+        why, response = receipt()
+        assert "in a few seconds" in why
+        assert response.status_code == 409
+        assert why in response.content.decode()
+        published_log.checkpointer.round()
+    assert client.get(file(release, "csv")).status_code == 200
+    published_log.publish()
+    why, response = receipt()
+    assert (why, response.status_code) == ("", 200)
 
 
 def test_nobody_else_downloads(client, city, release, reviewer):

@@ -322,9 +322,10 @@ def test_an_error_in_protecting_releases_nothing_and_logs_no_data(
     assert "secret" not in caplog.text
 
 
-def test_downloads_are_recorded_and_say_where_they_come_from(city, contract, worker):
+def test_downloads_are_recorded_and_say_where_they_come_from(published_log, city, contract, worker):
     run = ask(city, contract)
     worker.work(str(run.uid))
+    published_log.publish()
     acting = factories.actor(city.enterprise)
     files = {name: download(actor=acting, release=fresh(run).release, format_name=name) for name in
              ("csv", "xlsx", "parquet", "receipt")}  # fmt: skip
