@@ -22,6 +22,9 @@ MEMORY_GIB = 2
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 FONT_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts")
 FONT_SIGNS = ("wqy", "cjk", "notosanssc", "notoserifsc", "arphic", "uming", "ukai", "droidsansfallback")
+# Go and its own transparency-log packages, for the outside exam: Debian's, or any Go that is on the PATH.
+GO_PLACES = ("go", "/usr/local/go/bin/go", "/usr/lib/go/bin/go")
+GO_SOURCES = Path("/usr/share/gocode/src")
 # Switches of the kernel that forbid a process without privileges to make a namespace: file, closed value, the
 # cure.
 NAMESPACE_SWITCHES = (
@@ -53,14 +56,13 @@ class Finding:
 def examine(paths: Paths, *, tests: bool = False) -> list[Finding]:
     """All findings; with `tests` also what only the test run needs."""
     findings = [_python(), *_sandbox(), *_services(), _disk(paths), _memory(), _cores(), _port()]
-    return [*findings, _chromium(), _chinese_font(), _git()] if tests else findings
+    return [*findings, _chromium(), _chinese_font(), _git(), *_outside_exam()] if tests else findings
 
 
 def main(paths: Paths, *, fix: bool = False, tests: bool = False, quiet: bool = False) -> int:
     """Prints the findings (with `quiet` only what is wrong) and returns 1 if something needed is missing."""
     findings = examine(paths, tests=tests)
-    packages = [finding.package for finding in findings if not finding.ok and finding.package]
-    if fix and packages and _install(packages):
+    if fix and _mend(findings):
         findings = examine(paths, tests=tests)
     for finding in findings:
         if not quiet or not (finding.ok or not finding.needed):
@@ -174,9 +176,22 @@ def _git() -> Finding:
     return _debian(shutil.which("git"), "git, for the tests of the repository's own rules", "git")
 
 
-def _debian(found: str | None, what: str, package: str) -> Finding:
+def find_go() -> str | None:
+    return next(filter(None, map(shutil.which, GO_PLACES)), None)
+
+
+def _outside_exam() -> Iterator[Finding]:
+    """Other people's verifier of the log. Without it those tests are skipped."""
+    yield _debian(find_go(), "Go, for the outside exam of the log", "golang-go", needed=False)
+    sources = GO_SOURCES / "golang.org" / "x" / "mod" / "sumdb"
+    found = str(sources) if sources.is_dir() else None
+    yield _debian(found, "Go's sumdb packages, for the same", "golang-golang-x-mod-dev", needed=False)
+
+
+def _debian(found: str | None, what: str, package: str, *, needed: bool = True) -> Finding:
     place = f" at {found}" if found else " is missing"
-    return Finding(bool(found), f"{what}:{place}", f"{_privileged()}apt-get install -y {package}", package)
+    mend = f"{_privileged()}apt-get install -y {package}"
+    return Finding(bool(found), f"{what}:{place}", mend, package, needed)
 
 
 def _runs(what: str, version_line: Callable[[], str], variable: str) -> Finding:
@@ -190,16 +205,24 @@ def _privileged() -> str:
     return "" if os.geteuid() == 0 else "sudo "
 
 
-def _install(packages: list[str]) -> bool:
-    """Installs Debian packages if we may without asking; otherwise the report's lines say how."""
+def _mend(findings: list[Finding]) -> bool:
+    """Installs the Debian packages that are missing if we may without asking; otherwise the report's lines say how.
+
+    Those that are needed first, and together; one that can be done without stops nothing if it cannot be had.
+    """
+    missing = [finding for finding in findings if not finding.ok and finding.package]
     prefix = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    if not shutil.which("apt-get") or (prefix and not _sudo_is_open()):
+    if not missing or not shutil.which("apt-get") or (prefix and not _sudo_is_open()):
         return False
+    print(f"Installing {', '.join(finding.package for finding in missing)} …", flush=True)
     command = [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-o", "Dpkg::Use-Pty=0"]
-    print(f"Installing {', '.join(packages)} …", flush=True)
     subprocess.run([*command, "update"], stdout=subprocess.DEVNULL, check=False)
-    wanted = [*command, "install", "-y", "--no-install-recommends", *packages]
-    return subprocess.run(wanted, stdout=subprocess.DEVNULL, check=False).returncode == 0
+    needed = [finding.package for finding in missing if finding.needed]
+    for packages in [needed, *([finding.package] for finding in missing if not finding.needed)]:
+        if packages:
+            install = [*command, "install", "-y", "--no-install-recommends", *packages]
+            subprocess.run(install, stdout=subprocess.DEVNULL, check=False)
+    return True
 
 
 def _sudo_is_open() -> bool:

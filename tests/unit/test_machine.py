@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import stat
 import subprocess
@@ -161,3 +162,35 @@ def test_doctor_names_the_package_that_is_missing_and_fails(
     report = capsys.readouterr().out
     for package in ("bubblewrap", "chromium", "fonts-wqy-microhei", "git"):
         assert f"apt-get install -y {package}" in report
+
+
+def test_doctor_installs_what_is_needed_first_and_what_can_be_spared_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A package that cannot be had, and can be done without, stops nothing."""
+    (tmp_path / "apt-get").write_text(
+        f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\ncase "$*" in *golang-go*) exit 100;; esac\n'
+    )
+    (tmp_path / "sudo").write_text('#!/bin/sh\nshift; exec "$@"\n')
+    for name in ("apt-get", "sudo"):
+        (tmp_path / name).chmod(0o755)
+    for name in ("env", "sh"):
+        (tmp_path / name).symlink_to(shutil.which(name) or "")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(doctor, "FONT_FOLDERS", ())
+    monkeypatch.setattr(doctor, "GO_PLACES", ("go",))
+    monkeypatch.setattr(doctor, "GO_SOURCES", tmp_path)
+    assert doctor.main(Paths(tmp_path), tests=True, fix=True) == 1
+    calls = (tmp_path / "calls").read_text().splitlines()
+    installed = [call.partition(" --no-install-recommends ")[2] for call in calls if " install " in call]
+    assert installed == ["bubblewrap chromium fonts-wqy-microhei git", "golang-go", "golang-golang-x-mod-dev"]
+    report = capsys.readouterr().out
+    assert "– Go, for the outside exam of the log: is missing" in report
+
+
+def test_doctor_does_not_fail_for_what_can_be_spared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "GO_PLACES", ("no-such-go",))
+    findings = [
+        finding for finding in doctor.examine(Paths(tmp_path), tests=True) if "outside exam" in finding.what
+    ]
+    assert [(finding.ok, finding.needed) for finding in findings] == [(False, False)]
