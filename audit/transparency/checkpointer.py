@@ -6,7 +6,6 @@ the disk before anybody sees the signature; the database, the tiles and the publ
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -31,11 +30,9 @@ from audit.transparency.keys import KeyFolder, KeyRefused, LogKey
 from audit.transparency.memory import Memory, Signed
 from audit.transparency.signers import Signer, SignerFailed
 from audit.transparency.troubles import Finding, WillNotSign
-from audit.transparency.witnesses import Witnesses
+from audit.transparency.witnesses import NO_PROOF, Witnesses
 from audit.verifier.note import ED25519
 from audit.verifier.policy import NONE, BadPolicy, Policy, parse_policy
-
-log = logging.getLogger("audit.checkpointer")
 
 EVIDENCE = "evidence"  # in the private folder: what witnesses sent who saw another history
 
@@ -132,9 +129,7 @@ class Checkpointer:
     def _no_signature(self, reason: str) -> None:
         """Try again when the next checkpoint is due: a hardware module may be away for a while."""
         self._signed_at, self._failing = time.monotonic(), True
-        finding = Finding("signing.signer", facts={"reason": reason})
-        log.error("%s", finding.text)
-        troubles.set_all(troubles.SIGNING, [finding])
+        troubles.set_all(troubles.SIGNING, [Finding("signing.signer", facts={"reason": reason})])
 
     def signing(self, size: int) -> list[LogKey]:
         """The keys that sign a checkpoint over `size` entries."""
@@ -169,6 +164,9 @@ class Checkpointer:
         signed = self.memory.tree
         reader = tiles.Reader(self.folder, signed.size)
         collected = self.witnesses.collect(signed.note, reader, self.keys.folder / EVIDENCE)
+        for failure in collected.failures:
+            if failure.code == NO_PROOF:
+                raise StartOver(failure.facts["reason"])
         if self.witnesses.sizes != self.memory.witnesses:
             self._remember(replace(self.memory, witnesses=dict(self.witnesses.sizes)))
         troubles.set_all(
@@ -177,7 +175,6 @@ class Checkpointer:
         waiting = [] if collected.quorum else [Finding("quorum.missing", facts={"size": signed.size})]
         troubles.set_all(troubles.QUORUM, waiting)
         if not collected.quorum:
-            log.error("%s", waiting[0].text)
             return
         note_sm3 = self.memory.sm3.note if self.growth.sm3 and self.memory.sm3 else None
         publication.publish(self.folder, signed.note + collected.lines, note_sm3, collected.cosigners)

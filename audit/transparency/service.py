@@ -47,6 +47,7 @@ def run(stop: threading.Event, cadence: Cadence | None = None) -> None:
                 _work(stop, cadence)
             except StartOver as error:
                 log.warning("reading everything again: %s", error)
+                stop.wait(cadence.poll)
             except WillNotSign as refusal:
                 _refuse(refusal, stop, cadence)
             except (KeyRefused, OSError) as error:
@@ -54,7 +55,6 @@ def run(stop: threading.Event, cadence: Cadence | None = None) -> None:
 
 
 def _refuse(refusal: WillNotSign, stop: threading.Event, cadence: Cadence) -> None:
-    log.error("nothing is signed: %s", refusal)
     troubles.set_all(troubles.SIGNING, [refusal.finding])
     stop.wait(cadence.refusal)
 

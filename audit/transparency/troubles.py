@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrOrPromise
 
 from audit.models import Trouble
+
+log = logging.getLogger("audit.checkpointer")
 
 SIGNING, QUORUM, KEY, WITNESS, STAMP = "signing", "quorum", "key", "witness", "stamp"
 
@@ -102,7 +105,7 @@ def words(trouble: Trouble) -> str:
 
 
 def set_all(area: str, findings: Iterable[Finding]) -> None:
-    """These and no others are wrong in `area`. What was wrong before keeps its `since`."""
+    """These and no others are wrong in `area`. What was wrong before keeps its `since`; what is new is logged."""
     now = {(finding.code, finding.subject): finding for finding in findings}
     with transaction.atomic():
         for trouble in Trouble.objects.filter(code__startswith=f"{area}."):
@@ -112,6 +115,8 @@ def set_all(area: str, findings: Iterable[Finding]) -> None:
             elif trouble.facts != finding.facts:
                 trouble.facts = finding.facts
                 trouble.save(update_fields=["facts"])
+        for finding in now.values():
+            log.error("%s", finding.text)
         Trouble.objects.bulk_create(
             Trouble(code=one.code, subject=one.subject, facts=one.facts) for one in now.values()
         )

@@ -28,6 +28,7 @@ from audit.verifier.note import (
 )
 from audit.verifier.policy import Policy, Witness
 
+NO_PROOF = "no_proof"  # the one failure that is ours: the tiles are damaged
 REQUIRED_SECONDS = 10.0  # for witnesses the quorum can use
 GRACE_SECONDS = 1.0  # for the others, counted from when the quorum is met
 _FUTURE_SECONDS = 300  # a witness's clock may be ahead by this much
@@ -205,7 +206,7 @@ class _Question:
             proof = merkle.consistency(old, size, self.reader.hashes)
             tree.check_consistency(old, size, merkle.root(old, self.reader.hashes), root, proof)
         except (Damaged, tree.InvalidProof) as error:
-            raise _Failed("witness.answer", reason=f"no proof from {old}: {error}") from None
+            raise _Failed(NO_PROOF, reason=f"no proof from {old} entries: {error}") from None
         return proof
 
     def _size_told(self, answer: bytes) -> int:
