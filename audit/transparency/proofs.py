@@ -99,7 +99,7 @@ class View:
             proof = merkle.inclusion(index, size, self._reader.hashes)
             tree.check_inclusion(index, size, leaf, proof, root)
         except (Damaged, tree.InvalidProof):
-            raise _damaged() from None
+            raise damaged() from None
         return Inclusion(index, size, leaf, root, proof)
 
     def consistency(self, first: int, second: int | None = None) -> Consistency:
@@ -117,7 +117,7 @@ class View:
             if first:
                 tree.check_consistency(first, second, *roots, proof)
         except (Damaged, tree.InvalidProof):
-            raise _damaged() from None
+            raise damaged() from None
         return Consistency(first, second, *roots, proof)
 
     def tlog_proof(self, index: int) -> bytes:
@@ -162,6 +162,7 @@ def key_changes() -> list[bytes]:
     return [path.read_bytes() for path in sorted(paths, key=lambda path: int(path.name))]
 
 
-def _damaged() -> Refused:
+def damaged() -> Refused:
+    """What is published is not what it should be."""
     words = _("The published log is damaged at this place. Restarting the checkpointer mends it.")
     return Refused("log.damaged", words)

@@ -14,7 +14,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django_stubs_ext import StrOrPromise
 
-from audit.models import Entry, OutboxRow
+from audit import export
+from audit.export import Head
+from audit.models import Entry, OutboxRow, Trouble
+from audit.transparency import troubles
 from catalog.models import Dataset, Version
 from catalog.names import title_of
 from dataspace.portal.doors import address
@@ -23,6 +26,7 @@ from parties.names import name_of
 from sandbox.models import Release
 
 PAGE = 50
+COPIED = 200_000  # entries that are copied and falsified while the reader waits; no more
 _SYSTEM: dict[str, StrOrPromise] = {
     "system:worker": gettext_lazy("the system: worker"),
     "system:sealer": gettext_lazy("the system: sealer"),
@@ -41,6 +45,30 @@ class Backlog:
 def backlog() -> Backlog:
     oldest = OutboxRow.objects.aggregate(oldest=Min("written"))["oldest"]
     return Backlog(OutboxRow.objects.count(), oldest)
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Where the log stands at this moment."""
+
+    head: Head
+    newest: Entry | None
+    backlog: Backlog
+    troubles: list[tuple[str, datetime]]  # what keeps it from being signed or published, each with its since
+
+    @classmethod
+    def now(cls) -> Log:
+        newest = Entry.objects.order_by("-seq").only("seq", "at").first()
+        found = [(troubles.words(trouble), trouble.since) for trouble in Trouble.objects.all()]
+        return cls(export.head(), newest, backlog(), found)
+
+    @property
+    def too_long(self) -> bool:
+        return self.head.entries > COPIED
+
+    @property
+    def limit(self) -> int:
+        return COPIED
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,4 @@
-"""Ways to falsify a copy of the log, to show what the verifier finds. Pure; the log itself is never touched.
-
-A copy is the lines of an export (`audit.export.lines`); the last states the head.
-"""
+"""Ways to falsify a copy of the log, to show what the verifier finds. Pure; the log itself is never touched."""
 
 from __future__ import annotations
 
@@ -11,7 +8,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from audit import chain
-from audit.chain import leaf
 
 
 class Forgery(StrEnum):
@@ -21,22 +17,25 @@ class Forgery(StrEnum):
     SWAP = "swap"  # with the one after
     CUT = "cut"  # this entry and all after it are gone, the head line states the shorter log
     REWRITE = "rewrite"  # changed, and every hash after it worked out anew: a whole and consistent false log
+    RESIGN = "resign"  # the same, and signed with the log's own key: what only its operator can do
 
 
+# Who takes this trouble also states the new head.
+CONSISTENT = frozenset({Forgery.CUT, Forgery.REWRITE, Forgery.RESIGN})
 FORGED_ACTOR = "00000000-0000-4000-8000-000000000000"
 
 
 @dataclass(slots=True)
 class Forged:
-    """The lines of a falsified copy, and what the entry was and became (None where it is gone)."""
+    """A falsified copy, and what the entry was and became (None where it is gone)."""
 
     forgery: Forgery
     seq: int
     before: bytes = b""
     after: bytes | None = None
 
-    def lines(self, copy: Iterable[bytes]) -> Iterator[bytes]:
-        """Requires: entry `seq` exists in `copy`. Memory stays bounded: line by line."""
+    def entries(self, copy: Iterable[bytes]) -> Iterator[bytes]:
+        """`copy` are the log's entries, each without newline; entry `seq` is among them. Memory stays bounded."""
         make = {
             Forgery.CHANGE: self._change,
             Forgery.REMOVE: self._remove,
@@ -44,73 +43,64 @@ class Forged:
             Forgery.SWAP: self._swap,
             Forgery.CUT: self._cut,
             Forgery.REWRITE: self._rewrite,
+            Forgery.RESIGN: self._rewrite,
         }[self.forgery]
         return make(iter(copy))
 
     def _change(self, copy: Iterator[bytes]) -> Iterator[bytes]:
-        for seq, line in enumerate(copy):
-            yield self._falsified(line) if seq == self.seq else line
+        for seq, entry in enumerate(copy):
+            yield self._falsified(entry) if seq == self.seq else entry
 
     def _remove(self, copy: Iterator[bytes]) -> Iterator[bytes]:
-        for seq, line in enumerate(copy):
+        for seq, entry in enumerate(copy):
             if seq == self.seq:
-                self.before = line
+                self.before = entry
             else:
-                yield line
+                yield entry
 
     def _repeat(self, copy: Iterator[bytes]) -> Iterator[bytes]:
-        for seq, line in enumerate(copy):
-            yield line
+        for seq, entry in enumerate(copy):
+            yield entry
             if seq == self.seq:
-                self.before = self.after = line
-                yield line
+                self.before = self.after = entry
+                yield entry
 
     def _swap(self, copy: Iterator[bytes]) -> Iterator[bytes]:
-        for seq, line in enumerate(copy):
+        for seq, entry in enumerate(copy):
             if seq == self.seq:
-                self.before, self.after = line, next(copy)
-                yield self.after
-            yield line
+                self.before, self.after = entry, next(copy, None)
+                if self.after is not None:
+                    yield self.after
+            yield entry
 
     def _cut(self, copy: Iterator[bytes]) -> Iterator[bytes]:
-        last, kept = "", 0
-        for seq, line in enumerate(copy):
+        for seq, entry in enumerate(copy):
             if seq == self.seq:
-                self.before = line
-                break
-            last, kept = leaf(line.rstrip(b"\n")).hex(), seq + 1
-            yield line
-        yield _head(kept, last)
+                self.before = entry
+                return
+            yield entry
 
     def _rewrite(self, copy: Iterator[bytes]) -> Iterator[bytes]:
-        prev, seq = chain.GENESIS, 0
-        for line in copy:
-            if line.startswith(b'{"head":'):
-                break
-            told = self._falsified(line) if seq == self.seq else line
-            entry = chain.seal(prev, seq, _body(told)) if seq > self.seq else told.rstrip(b"\n")
-            prev, seq = leaf(entry), seq + 1
-            yield entry + b"\n"
-        yield _head(seq, prev.hex())
+        prev = chain.GENESIS
+        for seq, entry in enumerate(copy):
+            told = self._falsified(entry) if seq == self.seq else entry
+            told = chain.seal(prev, seq, _bare(told)) if seq > self.seq else told
+            prev = chain.leaf(told)
+            yield told
 
-    def _falsified(self, line: bytes) -> bytes:
+    def _falsified(self, entry: bytes) -> bytes:
         """The same entry with another account in it, in canonical form."""
-        fields = json.loads(line)
-        fields["actor"] = FORGED_ACTOR
+        fields = json.loads(entry)
         prev, seq = bytes.fromhex(fields["_prev"]), fields["_seq"]
-        entry = chain.seal(prev, seq, _bare(fields)) + b"\n"
-        self.before, self.after = line, entry
-        return entry
+        body = chain.body({**_without_place(fields), "actor": FORGED_ACTOR})
+        self.before, self.after = entry, chain.seal(prev, seq, body)
+        return self.after
 
 
-def _body(line: bytes) -> bytes:
-    return _bare(json.loads(line))
-
-
-def _bare(fields: dict[str, object]) -> bytes:
+def _bare(entry: bytes) -> bytes:
     """The entry before it was sealed."""
-    return chain.body({key: value for key, value in fields.items() if not key.startswith("_")})
+    return chain.body(_without_place(json.loads(entry)))
 
 
-def _head(entries: int, last: str) -> bytes:
-    return json.dumps({"head": {"entries": entries, "leaf": last}}, separators=(",", ":")).encode() + b"\n"
+def _without_place(fields: dict[str, object]) -> dict[str, object]:
+    return {key: value for key, value in fields.items() if not key.startswith("_")}

@@ -6,6 +6,7 @@ from django.urls import path
 from dataspace.portal.views import (
     accounts,
     audit,
+    audit_checks,
     basket,
     catalog,
     compute,
@@ -53,7 +54,8 @@ urlpatterns = [
     # What is on record
     path("audit/", audit.audit, name="audit"),
     path("audit/<int:seq>/", audit.entry, name="audit_entry"),
-    path("audit/verify/", audit.verify_now, name="audit_verify"),
-    path("audit/export/", audit.export_log, name="audit_export"),
-    path("audit/copy/", audit.tamper, name="audit_tamper"),
+    path("audit/<int:seq>/proof/", audit.proof, name="audit_proof"),
+    path("audit/verify/", audit_checks.verify_now, name="audit_verify"),
+    path("audit/export/", audit_checks.export_log, name="audit_export"),
+    path("audit/copy/", audit_checks.tamper, name="audit_tamper"),
 ]

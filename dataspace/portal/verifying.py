@@ -43,6 +43,7 @@ class Verification:
     until: int
     size: int
     seconds: float = 0.0
+    noted: bool = False  # whether heads noted before are looked for
 
     @classmethod
     def begin(cls, heads: Iterable[str] = ()) -> Verification:
@@ -51,7 +52,8 @@ class Verification:
         until = newest.seq + 1 if newest else 0
         signed = Checkpoint.objects.filter(size__lte=until).only("size").first()
         size = signed.size if signed else 0
-        return cls(Reading(sizes=[size] if size else [], heads=map(bytes.fromhex, heads)), until, size)
+        wanted = {bytes.fromhex(head) for head in heads}
+        return cls(Reading(sizes=[size] if size else [], heads=wanted), until, size, noted=bool(wanted))
 
     @classmethod
     def resume(cls, token: str) -> Verification:
@@ -60,12 +62,13 @@ class Verification:
             state = signing.loads(token, salt=_SALT, max_age=_LIFETIME)
         except signing.BadSignature:
             raise Expired from None
-        return cls(Reading.from_json(state["reading"]), state["until"], state["size"], state["seconds"])
+        return cls(Reading.from_json(state.pop("reading")), **state)
 
     @property
     def token(self) -> str:
         state = {
             "reading": self.reading.to_json(), "until": self.until, "size": self.size, "seconds": self.seconds,
+            "noted": self.noted,
         }  # fmt: skip
         return signing.dumps(state, salt=_SALT, compress=True)
 

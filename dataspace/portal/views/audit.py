@@ -5,41 +5,34 @@ The auditor of one organization sees the entries that concern it; what takes the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_safe
 
-from audit import chain, export
-from audit.export import Head
+from audit import chain
 from audit.models import Entry
-from audit.services import record_export
-from audit.verifier.check import Report, verify
+from audit.transparency import proofs
+from dataspace.portal.chain_strip import strip
 from dataspace.portal.doors import actor_of, address, door
-from dataspace.portal.forms.audit import FORGERIES, LogFilter, TamperForm, VerifyForm
+from dataspace.portal.entry_proof import proof_of
+from dataspace.portal.forms.audit import LogFilter, VerifyForm
 from dataspace.portal.log_reading import (
-    Backlog,
+    Log,
     Names,
     Thing,
-    backlog,
     page_of,
     payload,
     shell_check,
 )
 from dataspace.portal.parts import Crumb, Fact
-from dataspace.portal.tampering import Forged, Forgery
 from parties.actors import Actor
 from parties.models import Organization
-from parties.names import reads_english
-from parties.permissions import check_reads_whole_log, readable_entries, reads_whole_log
-
-IN_REQUEST = 200_000  # entries that are read through while the reader waits; more are verified from an export
+from parties.permissions import readable_entries, reads_whole_log
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,28 +45,6 @@ class Line:
     thing: Thing
 
 
-@dataclass(frozen=True, slots=True)
-class Log:
-    """Where the log stands at this moment."""
-
-    head: Head
-    newest: Entry | None
-    backlog: Backlog
-
-    @classmethod
-    def now(cls) -> Log:
-        newest = Entry.objects.order_by("-seq").only("seq", "at").first()
-        return cls(export.head(), newest, backlog())
-
-    @property
-    def too_long(self) -> bool:
-        return self.head.entries > IN_REQUEST
-
-    @property
-    def limit(self) -> int:
-        return IN_REQUEST
-
-
 @require_safe
 @login_required
 @door
@@ -84,8 +55,10 @@ def audit(request: HttpRequest) -> HttpResponse:
     form = LogFilter(request.GET, within=within)
     page = page_of(form.narrowed(readable), _number(request, "before"), _number(request, "after"))
     names = Names(page.entries, within=within)
+    log = Log.now()
     context = {
-        "log": Log.now(),
+        "log": log,
+        "strip": strip(log.head.entries),
         "whole": within is None,
         "filter": form,
         "narrowed": any(request.GET.get(name) for name in form.fields),
@@ -135,91 +108,22 @@ def entry(request: HttpRequest, seq: int) -> HttpResponse:
         "earlier": around.get(seq - 1),
         "later": around.get(seq + 1),
         "same_object": f"{address('portal:audit')}?object={shown.obj}",
+        "proof": proof_of(shown),
     }
     return render(request, "portal/audit_entry.html", context)
 
 
-@require_POST
+@require_safe
 @login_required
 @door
-def verify_now(request: HttpRequest) -> HttpResponse:
-    """Read the whole log through the verifier, as from an export. Changes nothing."""
-    check_reads_whole_log(actor_of(request))
-    form = VerifyForm(request.POST)
-    log = Log.now()
-    context: dict[str, object] = {"log": log}
-    if form.is_valid() and not log.too_long:
-        heads = [form.cleaned_data["head"]] if form.cleaned_data["head"] else []
-        with _copy() as lines:
-            context |= _shown(verify(lines, expected_heads=heads)) | {"noted": bool(heads)}
-    template = "portal/audit_report.html" if request.htmx else "portal/audit_verify.html"  # type: ignore[attr-defined]
-    return render(request, template, {**context, "verify": form})
-
-
-@require_POST
-@login_required
-@door  # type: ignore[arg-type]  # a response that streams is no HttpResponse to the type checker
-def export_log(request: HttpRequest) -> StreamingHttpResponse:
-    """The log as a file for `python -m audit.verifier`. Who took it and how far it went is an entry of its own."""
-    actor = actor_of(request)
-    check_reads_whole_log(actor)
-    head = record_export(actor=actor)
-    name = f"audit-log-{head.entries}.jsonl"
-    return StreamingHttpResponse(
-        export.lines(),
-        content_type="application/jsonl",
-        headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
+def proof(request: HttpRequest, seq: int) -> HttpResponse:
+    """The entry's proof as a file, c2sp.org/tlog-proof@v1."""
+    if not readable_entries(actor_of(request)).filter(seq=seq).exists():
+        raise Http404
+    headers = {"Content-Disposition": f'attachment; filename="{seq}.tlog-proof"', "Cache-Control": "no-store"}
+    return HttpResponse(
+        proofs.View().tlog_proof(seq), content_type="text/plain; charset=utf-8", headers=headers
     )
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@login_required
-@door
-def tamper(request: HttpRequest) -> HttpResponse:
-    """Falsify a copy in memory and see whether and where the verifier finds it. The log itself is not touched."""
-    check_reads_whole_log(actor_of(request))
-    log = Log.now()
-    form = TamperForm(request.POST or None, entries=max(log.head.entries, 1))
-    trail = [Crumb(_("Audit log"), address("portal:audit"))]
-    context = {"log": log, "form": form, "trail": trail}
-    if request.method == "POST" and form.is_valid() and not log.too_long:
-        forged = Forged(Forgery(form.cleaned_data["forgery"]), form.cleaned_data["seq"])
-        context |= _tried(forged, log.head)
-    return render(request, "portal/audit_tamper.html", context)
-
-
-def _tried(forged: Forged, noted: Head) -> dict[str, object]:
-    """What the verifier says of the falsified copy; where the copy is consistent, also with the head noted before."""
-    with _copy() as lines:
-        report = verify(forged.lines(lines))
-    found = {**_shown(report), "forged": forged, "what": FORGERIES[forged.forgery]}
-    found |= {"before": forged.before.decode(), "after": (forged.after or b"").decode()}
-    if report.ok:
-        with _copy() as lines:
-            found["with_head"] = _words(verify(forged.lines(lines), expected_heads=[noted.leaf]))
-    return found
-
-
-@contextmanager
-def _copy() -> Iterator[Iterator[bytes]]:
-    """The lines of an export, read to their end whatever the reader does: half read, it would hold its transaction."""
-    lines = export.lines()
-    try:
-        yield lines
-    finally:
-        for _line in lines:
-            pass
-
-
-def _shown(report: Report) -> dict[str, object]:
-    return {"report": report, "finding": _words(report)}
-
-
-def _words(report: Report) -> str:
-    """What the verifier found, in the reader's language; "" where all is well."""
-    if report.finding is None:
-        return ""
-    return report.finding.en if reads_english() else report.finding.zh
 
 
 def _within(actor: Actor) -> Organization | None:
