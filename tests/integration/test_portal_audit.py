@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import subprocess
+from base64 import b64decode, b64encode
 from datetime import timedelta
 
 import pytest
@@ -14,14 +15,17 @@ from django.utils import timezone
 
 from audit import export
 from audit.events import Event
-from audit.models import Entry
+from audit.models import Entry, Trouble
 from audit.sealer import seal_all
+from audit.transparency import proofs
+from audit.verifier import tree
 from audit.verifier.check import verify
+from dataspace.portal import verifying
 from dataspace.portal.tampering import Forgery
-from dataspace.portal.views import audit as views
 from parties.roles import Role
 from tests import factories
 from tests.computed import submitted
+from tests.published import some
 
 pytestmark = pytest.mark.django_db
 
@@ -145,7 +149,7 @@ def test_pages_go_by_number_so_that_a_growing_log_does_not_shift_them(client, mo
 
 def test_the_list_asks_the_database_a_fixed_number_of_times(client, django_assert_max_num_queries):
     client.get("/audit/")
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(20):
         client.get("/audit/")
 
 
@@ -172,18 +176,69 @@ def test_an_entry_that_does_not_exist_is_not_found(client):
 
 
 # --- Verification -----------------------------------------------------------------------------------------
-def test_the_log_is_verified_while_the_reader_waits(client):
+def steps(client, **asked: object):
+    """Every answer from the first to the one that needs no further step."""
+    answers = [client.post("/audit/verify/", asked)]
+    while not answers[-1].context["verification"].done:
+        answers.append(client.post("/audit/verify/", {"state": answers[-1].context["verification"].token}))
+    return answers
+
+
+def verdict(client, **asked: object):
+    return steps(client, **asked)[-1].context["verification"].report
+
+
+def test_the_log_is_verified_step_by_step_while_the_reader_waits(client, monkeypatch):
+    monkeypatch.setattr(verifying, "STEP", 7)
     head = export.head()
     for headers in ({}, {"HX-Request": "true"}):
-        report = client.post("/audit/verify/", {"head": head.leaf}, headers=headers).context["report"]
+        client.defaults |= {
+            f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()
+        }
+        answers = steps(client, head=head.leaf)
+        read = [answer.context["verification"].reading.entries for answer in answers]
+        assert read == [*range(7, head.entries, 7), head.entries]
+        assert f'max="{head.entries}"' in answers[0].content.decode()
+        report = answers[-1].context["verification"].report
         assert report.ok
         assert (report.entries, report.head) == (head.entries, head.leaf)
+        assert "The head you noted is in it." in text_of(answers[-1])
+
+
+def test_the_newest_checkpoint_is_held_against_the_entries(client, published_log):
+    size = published_log.publish(3).size
+    seal_all()
+    report = verdict(client)
+    assert report.ok
+    assert (report.size, {one.algorithm for one in report.signers}) == (size, {"Ed25519", "SM2/SM3"})
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute(
+            "UPDATE audit_checkpoint SET root = sha256('x'), note = %s", [forged_note(published_log)]
+        )
+        cursor.execute("SET LOCAL session_replication_role = DEFAULT")
+    assert verdict(client).finding.code == "signature"
+
+
+def forged_note(published_log) -> bytes:
+    """The published checkpoint with another root in it."""
+    note = published_log.newest()
+    root = b64encode(note.root)
+    return note.raw.replace(root, b64encode(bytes(32)))
 
 
 def test_a_head_that_the_log_does_not_contain_is_told(client):
-    shown = client.post("/audit/verify/", {"head": "ab" * 32})
-    assert shown.context["report"].finding.code == "head_unknown"
-    assert client.post("/audit/verify/", {"head": "short"}).context.get("report") is None
+    assert verdict(client, head="ab" * 32).finding.code == "head_unknown"
+    assert client.post("/audit/verify/", {"head": "short"}).context.get("verification") is None
+
+
+def test_a_reading_that_was_tampered_with_or_is_old_begins_again(client, monkeypatch):
+    monkeypatch.setattr(verifying, "STEP", 7)
+    token = client.post("/audit/verify/").context["verification"].token
+    for state in (token[:-1] + ("A" if token[-1] != "A" else "B"), "", "nonsense"):
+        assert "Begin again" in text_of(client.post("/audit/verify/", {"state": state}))
+    monkeypatch.setattr(verifying, "_LIFETIME", -1)
+    assert "Begin again" in text_of(client.post("/audit/verify/", {"state": token}))
 
 
 def test_a_row_changed_behind_the_triggers_is_found_and_named(client):
@@ -196,19 +251,43 @@ def test_a_row_changed_behind_the_triggers_is_found_and_named(client):
         )
         assert cursor.rowcount == 1
         cursor.execute("SET LOCAL session_replication_role = DEFAULT")
-    shown = client.post("/audit/verify/")
-    assert shown.context["report"].finding.seq == 4
+    shown = steps(client)[-1]
+    assert shown.context["verification"].report.finding.seq == 4
     assert '<a href="/audit/4/">' in shown.content.decode()
     entry = client.get("/audit/4/")
     assert entry.context["computed"] != entry.context["entry"].leaf_hex
     assert "worked out anew: another" in text_of(entry)
 
 
-def test_a_log_too_long_to_wait_for_is_verified_from_an_export(client, monkeypatch):
-    monkeypatch.setattr(views, "IN_REQUEST", 3)
-    assert "python -m audit.verifier audit-log.jsonl --head" in text_of(client.get("/audit/"))
-    assert client.post("/audit/verify/").context.get("report") is None
-    assert client.post("/audit/copy/", {"seq": 1, "forgery": "change"}).context.get("report") is None
+# --- Checkpoints and proofs -------------------------------------------------------------------------------
+def test_the_strip_shows_what_each_checkpoint_signed_and_what_is_not_signed_yet(client, published_log):
+    assert "Nothing is signed yet" in text_of(client.get("/audit/"))
+    sizes = [published_log.publish(n).size for n in (1, 2, 3)]
+    some(4)
+    seal_all()
+    strip = client.get("/audit/").context["strip"]
+    assert [block.last + 1 for block in strip.blocks] == sizes
+    assert [block.first for block in strip.blocks] == [0, *sizes[:-1]]
+    assert strip.unsigned == 4
+    assert listed(client, before=strip.blocks[1].last + 1)[0].seq == strip.blocks[1].last
+
+
+def test_what_keeps_the_log_from_being_signed_stands_on_the_page(client):
+    Trouble.objects.create(code="quorum.missing", facts={"size": 12})
+    assert "The checkpoint over 12 entries waits for witnesses" in text_of(client.get("/audit/"))
+
+
+def test_each_entry_comes_with_its_proof_once_it_is_signed(client, published_log, tmp_path):
+    assert "No checkpoint of the log is published yet" in text_of(client.get("/audit/3/"))
+    assert client.get("/audit/3/proof/").status_code == 409
+    size = published_log.publish(3).size
+    entry = Entry.objects.get(seq=3)
+    shown = client.get("/audit/3/").context["proof"]
+    tree.check_inclusion(
+        3, size, bytes(entry.leaf), [b64decode(one) for one in shown.siblings], shown.checkpoint.root
+    )
+    assert client.get("/audit/3/proof/").content == proofs.View().tlog_proof(3)
+    assert client.get("/audit/999/proof/").status_code == 404
 
 
 # --- Export -----------------------------------------------------------------------------------------------
@@ -233,14 +312,19 @@ def test_an_export_is_not_taken_by_following_a_link(client):
 def test_a_falsified_copy_is_found_and_the_log_stays_as_it_is(client, forgery):
     before = list(export.lines())
     shown = client.post("/audit/copy/", {"seq": 5, "forgery": forgery})
-    if forgery in (Forgery.REWRITE, Forgery.CUT):
-        assert shown.context["report"].ok
-        assert "does not contain the head" in shown.context["with_head"]
-    else:
-        assert shown.context["report"].finding.seq in (5, 6)
+    found = [finding is not None for _label, finding, _words in shown.context["defences"]]
+    gets_past = {Forgery.CUT: 1, Forgery.REWRITE: 1, Forgery.RESIGN: 2}.get(forgery, 0)
+    assert found == [False] * gets_past + [True] * (3 - gets_past)
     assert list(export.lines()) == before
     seal_all()
     assert list(export.lines()) == before
+
+
+def test_a_log_too_long_to_be_copied_while_one_waits_is_not(client, monkeypatch):
+    monkeypatch.setattr("dataspace.portal.log_reading.COPIED", 3)
+    shown = client.post("/audit/copy/", {"seq": 1, "forgery": "change"})
+    assert shown.context.get("defences") is None
+    assert "too long to be copied" in text_of(shown)
 
 
 @pytest.mark.parametrize(
@@ -253,4 +337,4 @@ def test_a_falsified_copy_is_found_and_the_log_stays_as_it_is(client, forgery):
     ],
 )
 def test_a_forgery_that_cannot_be_done_is_not_tried(client, asked):
-    assert client.post("/audit/copy/", asked).context.get("report") is None
+    assert client.post("/audit/copy/", asked).context.get("defences") is None
