@@ -64,12 +64,13 @@ def verify(export: Iterable[bytes], *, expected_heads: Iterable[str] = ()) -> Re
 
     `expected_heads` are leaf hashes (hexadecimal) noted earlier: each must be that of some entry.
     """
-    report = Report(when=int(time.time()))
+    started, report = time.perf_counter(), Report(when=int(time.time()))
     known = Known(heads=frozenset(_noted_head(head) for head in expected_heads))
     with tempfile.SpooledTemporaryFile(_IN_MEMORY) as file:
         for line in export:
             file.write(line.removesuffix(b"\n") + b"\n")
         _check_whole(cast("BinaryIO", file), report, known, None, None)
+    report.seconds = time.perf_counter() - started
     return report
 
 

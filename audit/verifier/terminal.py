@@ -55,7 +55,7 @@ def _facts(report: Report, say: _Say) -> Iterator[str]:
         yield f"{say('机构', 'organization')} {report.scope}"
     for name, value in report.facts.items():
         yield f"{say('凭证', 'receipt')} {name} {value}"
-    if report.ok and report.kind in ("log", "folder"):
+    if report.ok and report.entries and report.kind in ("log", "folder"):
         yield f"{say('链头', 'head')} {report.head}"
     if report.size is not None:
         yield f"{say('检查点', 'checkpoint')} {report.size} {report.root}"

@@ -137,6 +137,14 @@ def test_only_what_the_checkpoint_covers_is_remembered(log, tmp_path):
     assert check(folder, TRUSTED, state=tmp_path / "state").ok
 
 
+def test_an_older_checkpoint_over_the_same_entries_makes_nobody_forget(log, tmp_path):
+    path, state = tmp_path / "file", tmp_path / "state"
+    for covered in (340, 100):
+        path.write_bytes(b"".join(world.jsonl(replace(log, covered=covered))))
+        assert check(path, TRUSTED, state=state).ok
+        assert json.loads(state.read_text())["size"] == 340
+
+
 def test_a_state_of_another_making_is_not_written_over(log, export, tmp_path):
     state = tmp_path / "state"
     for text in ("", "{}", "[]", '{"version":2}', '{"version":1,"size":-1,"root":"AAAA"}'):

@@ -207,6 +207,24 @@ def part(request, log, receipt):
     )
 
 
+def with_key_changes(content, *changes: str):
+    if isinstance(content, dict):
+        return content | {"key_changes": list(changes)}
+    return [*content[:-1], *(world.line(key_change=change) for change in changes), content[-1]]
+
+
+def test_an_announcement_counts_for_its_own_checkpoint_alone(part, log, judged):
+    """A thief announces his key in a tree of his own, and adds his line to a checkpoint that the old key did sign."""
+    thief = world.ed25519(seed="thief")
+    told = world.bodies(6, {5: {"act": "log.key_added", "x": {"vkey": thief.vkey}}})
+    own = world.Log(tuple(world.seal(told)), handovers={6: (thief,)})
+    added = replace(log, handovers={401: (OLD, NEW, thief)})
+    changes = [*world.handover_proofs(own), *world.handover_proofs(added)]
+    content = with_key_changes(part(replace(log, signers=(thief,), handovers={})), *changes)
+    assert judged(content).finding.code == "unsigned"
+    assert judged(with_key_changes(part(replace(log, handovers={})), *changes)).ok
+
+
 def test_a_hand_over_needs_the_entry_that_announces_the_key(part, log, judged):
     thief = world.ed25519(seed="thief")
     for handovers in ({401: (thief, NEW)}, {401: (OLD,)}, {401: (NEW,)}):
@@ -215,14 +233,14 @@ def test_a_hand_over_needs_the_entry_that_announces_the_key(part, log, judged):
     false = world.Log(tuple(world.seal(told)), handovers={401: (thief,)})
     proof = world.handover_proofs(false)[0]
     content = part(replace(log, signers=(thief,), handovers={}))
-    content = content | {"key_changes": [proof]} if isinstance(content, dict) else [*content[:-1], world.line(key_change=proof), content[-1]]  # fmt: skip
+    content = with_key_changes(content, proof)
     assert judged(content).finding.code == "unsigned"
 
 
 def test_a_bare_note_hands_nothing_over(part, log, judged):
     note = log.key_changes()[401].decode()
     content = part(replace(log, handovers={}))
-    content = content | {"key_changes": [note]} if isinstance(content, dict) else [*content[:-1], world.line(key_change=note), content[-1]]  # fmt: skip
+    content = with_key_changes(content, note)
     assert judged(content).finding.code == "unsigned"
     assert judged(content, Known(keys=(NEW.key,))).ok
 
