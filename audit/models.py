@@ -86,7 +86,7 @@ class Checkpoint(models.Model):
     size = models.BigIntegerField(_("entries"), primary_key=True)
     root = models.BinaryField(max_length=32)
     note = models.BinaryField()  # the bytes as published, cosignatures included
-    made = models.DateTimeField(_("time"))
+    made = models.DateTimeField(_("time"), db_index=True)
     cosigners = models.JSONField(default=list)  # [{"name": …, "time": POSIX seconds}]
     stamp = models.BinaryField(null=True)  # RFC 3161 time-stamp response over `note`
     note_sm3 = models.BinaryField(null=True)  # that of the parallel tree, of the same size

@@ -49,7 +49,7 @@ class Migration(migrations.Migration):
                 ('size', models.BigIntegerField(primary_key=True, serialize=False, verbose_name='entries')),
                 ('root', models.BinaryField(max_length=32)),
                 ('note', models.BinaryField()),
-                ('made', models.DateTimeField(verbose_name='time')),
+                ('made', models.DateTimeField(db_index=True, verbose_name='time')),
                 ('cosigners', models.JSONField(default=list)),
                 ('stamp', models.BinaryField(null=True)),
                 ('note_sm3', models.BinaryField(null=True)),

@@ -29,6 +29,7 @@ from audit.transparency.growth import KeyDates
 from audit.transparency.keys import KeyFolder, KeyRefused, LogKey
 from audit.transparency.memory import Memory, Signed
 from audit.transparency.signers import Signer, SignerFailed
+from audit.transparency.stamps import Stamping
 from audit.transparency.troubles import Finding, WillNotSign
 from audit.transparency.witnesses import NO_PROOF, Witnesses
 from audit.verifier.note import ED25519
@@ -70,6 +71,7 @@ class Checkpointer:
         self.keys.reseal()
         self._signed_at = self._tried_at = float("-inf")
         self._failing = False
+        self._stamping = Stamping()
 
     def round(self) -> None:
         """Sign if it is due, publish if something waits for it. Raises WillNotSign, StartOver."""
@@ -82,6 +84,7 @@ class Checkpointer:
             self._sign()
         if self.memory.size > self.published and time.monotonic() - self._tried_at >= self.cadence.retry:
             self._publish()
+        self._stamping.round(self.folder)
 
     # --- Signing ------------------------------------------------------------------------------------------
     def _due(self, sealed_now: int) -> bool:

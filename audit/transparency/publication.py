@@ -93,9 +93,14 @@ def _signed_by(note: bytes, vkey: str) -> bool:
     return any((line.name, line.key_id) == (key.name, key.id) for line in parse_checkpoint(note).note.lines)
 
 
+def day_of(row: Checkpoint) -> str:
+    """The day it was published, by the installation's own calendar."""
+    return timezone.localdate(row.made).isoformat()
+
+
 def keep_stamp(folder: Path, row: Checkpoint) -> None:
     """`stamps/<day>.checkpoint` and `.tsr`."""
-    day = timezone.localdate(row.made).isoformat()
+    day = day_of(row)
     for suffix, data in ((".checkpoint", bytes(row.note)), (".tsr", bytes(row.stamp or b""))):
         path = folder / STAMPS / f"{day}{suffix}"
         if files.read(path) != data:
