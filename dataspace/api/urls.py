@@ -32,5 +32,7 @@ urlpatterns = [
     path("releases/<uuid:uid>/<slug:format_name>", views.ReleaseFile.as_view(), name="release-file"),
     path("audit/entries", audit.Entries.as_view(), name="audit-entries"),
     path("audit/export", audit.Export.as_view(), name="audit-export"),
+    path("audit/openings", audit.Openings.as_view(), name="audit-openings"),
+    path("audit/erasures", audit.Erasures.as_view(), name="audit-erasures"),
     re_path("", NoDoor.as_view(), name="nothing"),
 ]

@@ -11,6 +11,7 @@ from dataspace.portal.views import (
     compute,
     contracts,
     home,
+    personal,
     releases,
     requests,
     runs,
@@ -54,6 +55,8 @@ urlpatterns = [
     path("audit/", audit.audit, name="audit"),
     path("audit/<int:seq>/", audit.entry, name="audit_entry"),
     path("audit/verify/", audit.verify_now, name="audit_verify"),
+    path("audit/<int:seq>/erase/", personal.erase, name="audit_erase"),
     path("audit/export/", audit.export_log, name="audit_export"),
+    path("audit/openings/", personal.export_openings, name="audit_openings"),
     path("audit/copy/", audit.tamper, name="audit_tamper"),
 ]

@@ -21,10 +21,11 @@ NO_OBJECT = frozenset({
     "admin:catalog_version_changelist", "admin:catalog_version_add",
     "set_language", "",  # a redirect without a name
     "api:schema", "api:docs", "api:token", "api:datasets", "api:requests", "api:contracts", "api:runs",
-    "api:audit-entries", "api:audit-export", "api:nothing",
+    "api:audit-entries", "api:audit-export", "api:audit-openings", "api:audit-erasures", "api:nothing",
     "portal:home", "portal:login", "portal:password", "portal:logout", "portal:catalog", "portal:basket", "portal:basket_add",
     "portal:requests", "portal:contracts", "portal:runs",
-    "portal:audit", "portal:audit_verify", "portal:audit_export", "portal:audit_tamper",
+    "portal:audit", "portal:audit_verify", "portal:audit_export", "portal:audit_openings",
+    "portal:audit_tamper",
 })  # fmt: skip
 
 # Addresses that name an object: which one (an attribute of the test's world).
@@ -42,7 +43,7 @@ NAMES = {
     "portal:compute": "contract", "portal:preview": "contract",
     "portal:run": "run", "portal:run_status": "run", "portal:run_cancel": "run",
     "portal:release_evidence": "release", "portal:release_download": "release",
-    "portal:audit_entry": "entry",
+    "portal:audit_entry": "entry", "portal:audit_erase": "entry",
     "admin:view_on_site": "dataset_pk",
     "admin:catalog_dataset_change": "dataset_pk", "admin:catalog_dataset_history": "dataset_pk",
     "admin:catalog_dataset_delete": "dataset_pk", "admin:catalog_dataset_hand_in": "dataset_pk",

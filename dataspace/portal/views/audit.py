@@ -34,10 +34,16 @@ from dataspace.portal.log_reading import (
 )
 from dataspace.portal.parts import Crumb, Fact
 from dataspace.portal.tampering import Forged, Forgery
+from dataspace.portal.views import personal
 from parties.actors import Actor
 from parties.models import Organization
 from parties.names import reads_english
-from parties.permissions import check_reads_whole_log, readable_entries, reads_whole_log
+from parties.permissions import (
+    can_open,
+    check_reads_whole_log,
+    readable_entries,
+    reads_whole_log,
+)
 
 IN_REQUEST = 200_000  # entries that are read through while the reader waits; more are verified from an export
 
@@ -87,6 +93,7 @@ def audit(request: HttpRequest) -> HttpResponse:
     context = {
         "log": Log.now(),
         "whole": within is None,
+        "opens": can_open(actor),
         "filter": form,
         "narrowed": any(request.GET.get(name) for name in form.fields),
         "page": page,
@@ -127,6 +134,7 @@ def entry(request: HttpRequest, seq: int) -> HttpResponse:
         "entry": shown,
         "trail": [Crumb(_("Audit log"), address("portal:audit"))],
         "facts": facts,
+        **personal.shown(shown, actor),
         "body": bytes(shown.body).decode(),
         "prev": bytes(shown.prev).hex(),
         "computed": chain.leaf(bytes(shown.body)).hex(),
