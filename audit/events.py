@@ -1,7 +1,8 @@
 """Every fact the log can hold: the words first. An event type names the object's kind and what happened to it.
 
 `PAYLOAD` lists the keys each type may carry in `x`; the recorder refuses others. No free text and no personal
-data goes into an entry: reasons in words stay in the business row, the entry holds codes, ids and digests.
+data goes into an entry: reasons in words stay in the business row, the entry holds codes, ids and digests. `PERSONAL`
+lists the fields of which an entry holds a commitment only: their values stand in a table from which they can be erased.
 """
 
 from __future__ import annotations
@@ -84,7 +85,6 @@ PAYLOAD: dict[Event, frozenset[str]] = {
     Event.SEALING_CAUGHT_UP: frozenset({"oldest_ms"}),
     Event.RECONCILED: frozenset({"first", "next", "counts", "rows", "findings", "whole", "lag_ms"}),
     Event.ERASED: frozenset({"ids", "fields", "basis"}),
-    Event.LOGIN_FAILED: frozenset({"name_digest"}),
     Event.KEY_CREATED: frozenset({"key", "algorithm", "public"}),
     Event.ORGANIZATION_CREATED: frozenset({"kind"}),
     Event.ORGANIZATION_CHANGED: frozenset({"fields"}),
@@ -115,6 +115,14 @@ PAYLOAD: dict[Event, frozenset[str]] = {
     Event.RUN_CANCELLED: frozenset({"code"}),
     Event.RELEASE_DOWNLOADED: frozenset({"format", "contract"}),
 }
+
+PERSONAL: dict[Event, frozenset[str]] = {
+    Event.LOGIN: frozenset({"ip"}),
+    Event.LOGIN_FAILED: frozenset({"name", "ip"}),  # `name` as it was typed: it may be anything
+    Event.TOKEN_ISSUED: frozenset({"ip"}),
+}
+
+PERSONAL_TEXT: dict[str, StrOrPromise] = {"name": _("name that was typed"), "ip": _("network address")}
 
 TEXT: dict[Event, StrOrPromise] = {
     Event.LOG_INIT: _("Log opened"),

@@ -76,6 +76,11 @@ class Entry(models.Model):
         return bytes(self.leaf).hex()
 
     @staticmethod
+    def parties_of(fields: dict[str, Any]) -> list[str]:
+        """The organizations an entry concerns: the one acted for, and the others."""
+        return [uid for uid in (fields["org"], *fields.get("cp", ())) if uid]
+
+    @staticmethod
     def moment(fields: dict[str, Any]) -> datetime:
         return datetime.fromtimestamp(fields["t"] / 1_000_000, tz=UTC)
 
@@ -119,3 +124,21 @@ class Trouble(models.Model):
 
     def __str__(self) -> str:
         return f"{self.code} {self.subject}".rstrip()
+
+
+class Personal(models.Model):
+    """The value of a personal field and the salt of its commitment. Written by `audit_keep`, never changed; it leaves
+    together with an entry that says so (audit/erasure.py).
+    """
+
+    pk = models.CompositePrimaryKey("event_id", "field")
+    event_id = models.UUIDField()
+    field = models.CharField(max_length=32)
+    salt = models.BinaryField(max_length=32)
+    value = models.TextField()
+
+    class Meta:
+        db_table = "audit_personal"
+
+    def __str__(self) -> str:
+        return f"{self.event_id} {self.field}"

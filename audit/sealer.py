@@ -59,7 +59,7 @@ def seal_batch(limit: int = BATCH) -> int:
             leaf = chain.leaf(entry)
             rows.append(
                 (seq, prev, leaf, entry, event_id, fields["act"], fields["actor"], fields["org"], fields["obj"],
-                 Entry.moment(fields), written, ",".join(parties_of(fields)))
+                 Entry.moment(fields), written, ",".join(Entry.parties_of(fields)))
             )  # fmt: skip
             seq, prev = seq + 1, leaf
         cursor.execute(_PUT, [list(column) for column in zip(*rows, strict=True)])
@@ -86,11 +86,6 @@ def run(stop: threading.Event) -> None:
             stop.wait(POLL_SECONDS)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
-
-
-def parties_of(fields: dict[str, Any]) -> list[str]:
-    """The organizations an entry concerns: the one acted for, and the others."""
-    return [uid for uid in (fields["org"], *fields.get("cp", ())) if uid]
 
 
 def _opening() -> tuple[uuid.UUID, bytes, datetime]:

@@ -41,6 +41,26 @@ def check_reads_whole_log(actor: Actor) -> None:
         )
 
 
+def can_open(actor: Actor) -> bool:
+    """See the values of personal fields: the auditors of an auditing body, and the bureau's administrators."""
+    return actor.holds(Role.AUDITOR, OrganizationKind.AUDITOR) or actor.holds(
+        Role.ADMINISTRATOR, OrganizationKind.BUREAU
+    )
+
+
+def check_can_open(actor: Actor) -> None:
+    if not can_open(actor):
+        raise Refused(
+            "role.missing", _("Only auditing bodies and the bureau's administrators see personal fields.")
+        )
+
+
+def check_can_erase(actor: Actor) -> None:
+    """The bureau's administrators; not what the log says of themselves (P5, audit/erasure.py)."""
+    if not actor.holds(Role.ADMINISTRATOR, OrganizationKind.BUREAU):
+        raise Refused("role.missing", _("Only the bureau's administrators erase personal fields."))
+
+
 def readable_entries(actor: Actor) -> QuerySet[Entry]:
     """The entries the actor may read: what is not among them is not there for this reader (P6).
 

@@ -1,4 +1,6 @@
-"""No event id stands twice; the entry a business row belongs to; the organizations an entry concerns; sealing times."""
+"""No event id stands twice; the entry a business row belongs to; the organizations an entry concerns; sealing times;
+personal fields beside the log.
+"""
 
 import django.contrib.postgres.fields
 import django.contrib.postgres.indexes
@@ -43,6 +45,44 @@ UPDATE audit_entry SET parties = ARRAY[org] WHERE org <> '';
 ALTER TABLE audit_entry ENABLE TRIGGER audit_entry_no_change;
 """
 
+PERSONAL = r"""
+ALTER TABLE audit_personal ADD CONSTRAINT audit_personal_salt CHECK (length(salt) = 32);
+
+CREATE FUNCTION audit_keep(event_id uuid, field text, salt bytea, value text) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS
+$$ INSERT INTO audit_personal (event_id, field, salt, value) VALUES ($1, $2, $3, $4) $$;
+
+-- The entry that erases stands in the outbox of the same transaction, and says of which ids which fields.
+CREATE FUNCTION audit_only_erased_leave() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (
+    SELECT event_id::text, field FROM gone
+    EXCEPT
+    SELECT i.id, f.field FROM
+      (SELECT convert_from(body, 'UTF8')::jsonb->'x' AS x FROM audit_outbox
+       WHERE position(convert_to('"act":"log.erased"', 'UTF8') IN body) > 0) said,
+      LATERAL jsonb_array_elements_text(x->'ids') AS i (id), LATERAL jsonb_array_elements_text(x->'fields') AS f (field)
+  ) THEN
+    RAISE EXCEPTION 'a personal field leaves only together with an entry that says so';
+  END IF;
+  RETURN NULL;
+END $$;
+
+CREATE TRIGGER audit_personal_no_change BEFORE UPDATE ON audit_personal
+  FOR EACH ROW EXECUTE FUNCTION audit_never();
+CREATE TRIGGER audit_personal_no_truncate BEFORE TRUNCATE ON audit_personal
+  FOR EACH STATEMENT EXECUTE FUNCTION audit_never();
+CREATE TRIGGER audit_personal_erased_only AFTER DELETE ON audit_personal
+  REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION audit_only_erased_leave();
+"""
+
+PERSONAL_BACKWARD = r"""
+DROP TRIGGER audit_personal_erased_only ON audit_personal;
+DROP TRIGGER audit_personal_no_truncate ON audit_personal;
+DROP TRIGGER audit_personal_no_change ON audit_personal;
+DROP FUNCTION audit_only_erased_leave(), audit_keep(uuid, text, bytea, text);
+"""
+
 
 class Migration(migrations.Migration):
     dependencies = [("audit", "0002_guards")]
@@ -60,4 +100,16 @@ class Migration(migrations.Migration):
             model_name='entry',
             index=django.contrib.postgres.indexes.GinIndex(fields=['parties'], name='audit_entry_parties'),
         ),
+        migrations.CreateModel(
+            name='Personal',
+            fields=[
+                ('pk', models.CompositePrimaryKey('event_id', 'field', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('event_id', models.UUIDField()),
+                ('field', models.CharField(max_length=32)),
+                ('salt', models.BinaryField(max_length=32)),
+                ('value', models.TextField()),
+            ],
+            options={'db_table': 'audit_personal'},
+        ),
+        migrations.RunSQL(PERSONAL, PERSONAL_BACKWARD),
     ]

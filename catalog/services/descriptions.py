@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from audit import lint
 from audit.events import Event
 from audit.recorder import record
 from audit.refusals import Refused
@@ -42,6 +43,7 @@ def create_dataset(*, actor: Actor, name: str, description: Description) -> Data
     provider = check_can_create(actor)
     dataset = Dataset(provider=provider, name=name, state=DatasetState.DRAFT, **asdict(description))
     _check(dataset)
+    _check_name(name)
     dataset.save()
     search.index(dataset)
     record(Event.DATASET_CREATED, actor=actor, about=dataset)
@@ -66,6 +68,16 @@ def change_dataset(*, actor: Actor, dataset: Dataset, description: Description) 
     search.index(dataset)
     record(Event.DATASET_CHANGED, actor=actor, about=dataset, fields=changed)
     return dataset
+
+
+def _check_name(name: str) -> None:
+    """Entries name datasets, so a name must be one that the log takes."""
+    if lint.found(name):
+        raise Refused(
+            "dataset.invalid",
+            _("Some of what was entered does not fit."),
+            fields={"name": [_("This looks like a number of a person. Choose another identifier.")]},
+        )
 
 
 def _check(dataset: Dataset) -> None:

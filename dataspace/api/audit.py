@@ -14,7 +14,8 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from audit import export
+from audit import export, openings
+from audit.erasure import Basis
 from audit.models import Entry
 from audit.refusals import Refused
 from audit.services import record_export
@@ -23,7 +24,14 @@ from audit.use_case import record_refusal
 from audit.verifier.note import Checkpoint
 from dataspace.api.doors import Door, ListDoor
 from parties.actors import Actor
-from parties.permissions import check_can_read_log, check_reads_whole_log, readable_entries
+from parties.permissions import (
+    check_can_open,
+    check_can_read_log,
+    check_reads_whole_log,
+    readable_entries,
+    reads_whole_log,
+)
+from parties.services import erase_personal
 
 _MOST = 2**63 - 1
 
@@ -109,6 +117,53 @@ class Entries(ListDoor):
         checked(check_can_read_log, self.actor, "log.read")
         filters = self.filters(EntryFilters)
         return self.page(EntryOut, readable_entries(self.actor).filter(**filters).order_by("-seq"))
+
+
+class ErasureIn(serializers.Serializer[Any]):
+    """Entries by their ids, or all that an account left; of both together what is named."""
+
+    event_ids = serializers.ListField(
+        child=serializers.UUIDField(), required=False, max_length=10_000, default=list
+    )
+    account = serializers.UUIDField(required=False, allow_null=True, default=None)
+    fields = serializers.ListField(child=serializers.CharField(max_length=32), max_length=20)  # type: ignore[assignment]  # the API's word
+    basis = serializers.ChoiceField(Basis.choices)
+
+
+class ErasureOut(serializers.Serializer[Any]):
+    erased = serializers.IntegerField(help_text="How many values were erased.")
+
+
+class Erasures(Door):
+    @extend_schema(operation_id="audit_erase", request=ErasureIn, responses={201: ErasureOut})
+    def post(self, request: Request) -> Response:
+        """Erase personal fields: value and salt are deleted, the entries stay as they are, and one more says so."""
+        said = self.read(ErasureIn, request.data)
+        return self.one(ErasureOut, {"erased": erase_personal(actor=self.actor, **said)}, status=201)
+
+
+class OpeningsFilters(serializers.Serializer[Any]):
+    withheld = serializers.BooleanField(
+        required=False, default=False, help_text="Only that there is a value, not which."
+    )
+
+
+class Openings(Door):
+    @extend_schema(
+        operation_id="audit_openings",
+        parameters=[OpeningsFilters],
+        responses={(200, "application/jsonl"): OpenApiTypes.STR},
+    )
+    def get(self, request: Request) -> StreamingHttpResponse:
+        """What opens the personal fields of the log, one a line; not part of any export of the log."""
+        withheld: bool = self.read(OpeningsFilters, request.query_params)["withheld"]
+        checked(check_can_read_log if withheld else check_can_open, self.actor, "log.openings")
+        scope = "" if reads_whole_log(self.actor) else self.actor.organization_uid
+        record_export(actor=self.actor, scope=scope, openings="withheld" if withheld else "opened")
+        lines = openings.lines(opened=not withheld, organization=scope)
+        response = StreamingHttpResponse(lines, content_type="application/jsonl")
+        response["Content-Disposition"] = 'attachment; filename="openings.jsonl"'
+        return response
 
 
 class Export(Door):

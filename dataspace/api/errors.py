@@ -30,7 +30,18 @@ _BY_ROOM = {
     "upload": status.HTTP_422_UNPROCESSABLE_ENTITY,
 }
 _NOT_YOURS = ("not_yours", "own", "not_a_party", "halted_by_other", "nothing_to_decide")
-_BAD_INPUT = ("empty", "columns", "fields", "reason", "limits", "outcome", "format", "invalid")
+_BAD_INPUT = (
+    "empty",
+    "columns",
+    "fields",
+    "reason",
+    "limits",
+    "outcome",
+    "format",
+    "invalid",
+    "basis",
+    "account",
+)
 _RETRY_AFTER = {  # seconds
     "account.slowed": attempts.WINDOW,
     "run.too_many": 5,

@@ -5,7 +5,6 @@ Guessing is slowed down together with that at the portal's log-in: the same plac
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 from django.contrib.auth import authenticate
@@ -41,7 +40,7 @@ class Token(Door):
         user = _authenticated(request, **data)
         with transaction.atomic():
             instance, token = AuthToken.objects.create(user)
-            record(Event.TOKEN_ISSUED, actor=actor_for(user), about=user)
+            record(Event.TOKEN_ISSUED, actor=actor_for(user), about=user, personal=attempts.seen(request))
         return Response({"token": token, "expires": instance.expiry}, status=201)
 
     def get_authenticate_header(self, request: Any) -> str:
@@ -57,8 +56,10 @@ def _authenticated(request: Request, username: str, password: str) -> User:
     user = authenticate(request, username=username, password=password)
     if not isinstance(user, User):
         with transaction.atomic():
-            digest = hashlib.sha256(username.encode()).hexdigest()
-            record(Event.LOGIN_FAILED, actor=NOBODY, about="account:-", outcome="refused", name_digest=digest)
+            record(
+                Event.LOGIN_FAILED, actor=NOBODY, about="account:-", outcome="refused",
+                personal=attempts.typed(request, username),
+            )  # fmt: skip
         raise AuthenticationFailed
     attempt.forgive()
     return user

@@ -36,5 +36,7 @@ urlpatterns = [
     path("audit/proofs/inclusion", audit.InclusionProof.as_view(), name="audit-inclusion"),
     path("audit/proofs/consistency", audit.ConsistencyProof.as_view(), name="audit-consistency"),
     path("audit/export", audit.Export.as_view(), name="audit-export"),
+    path("audit/openings", audit.Openings.as_view(), name="audit-openings"),
+    path("audit/erasures", audit.Erasures.as_view(), name="audit-erasures"),
     re_path("", NoDoor.as_view(), name="nothing"),
 ]

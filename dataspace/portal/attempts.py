@@ -22,6 +22,7 @@ from audit.refusals import Refused
 WINDOW = 15 * 60  # seconds
 PER_NAME = 5
 PER_ADDRESS = 20  # a whole office may come from one address
+LONGEST_NAME = 150  # characters that are kept of what was typed, and of an address a proxy reports
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def begin(request: HttpRequest, name: str) -> Attempt:
 
     Raises Refused account.slowed where either has none left.
     """
-    wanted = (("name", _folded(name), PER_NAME), ("address", _address(request), PER_ADDRESS))
+    wanted = (("name", _folded(name), PER_NAME), ("address", address(request), PER_ADDRESS))
     taken: list[str] = []
     for kind, value, places in wanted:
         place = _take(f"{kind}:{_digest(value)}", places)
@@ -51,6 +52,16 @@ def begin(request: HttpRequest, name: str) -> Attempt:
             )
         taken.append(place)
     return Attempt(tuple(taken))
+
+
+def typed(request: HttpRequest, name: str) -> dict[str, str]:
+    """Personal fields of an attempt that failed."""
+    return {"name": name[:LONGEST_NAME], **seen(request)}
+
+
+def seen(request: HttpRequest) -> dict[str, str]:
+    """Personal fields of a log-in."""
+    return {"ip": found[:LONGEST_NAME]} if (found := address(request)) else {}
 
 
 def _take(prefix: str, places: int) -> str | None:
@@ -67,7 +78,7 @@ def _digest(value: str) -> str:
     return hmac.digest(settings.SECRET_KEY.encode(), value.encode(), sha256).hex()[:32]
 
 
-def _address(request: HttpRequest) -> str:
+def address(request: HttpRequest) -> str:
     """The peer; behind our own TLS proxy the address that the proxy itself added, which is the last one."""
     if settings.SECURE_PROXY_SSL_HEADER:
         forwarded = str(request.headers.get("X-Forwarded-For", "")).rpartition(",")[2].strip()

@@ -12,6 +12,7 @@ from dataspace.portal.views import (
     compute,
     contracts,
     home,
+    personal,
     releases,
     requests,
     runs,
@@ -58,4 +59,6 @@ urlpatterns = [
     path("audit/verify/", audit_checks.verify_now, name="audit_verify"),
     path("audit/export/", audit_checks.export_log, name="audit_export"),
     path("audit/copy/", audit_checks.tamper, name="audit_tamper"),
+    path("audit/<int:seq>/erase/", personal.erase, name="audit_erase"),
+    path("audit/openings/", personal.export_openings, name="audit_openings"),
 ]

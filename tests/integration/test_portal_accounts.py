@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 
 import pytest
@@ -71,11 +70,9 @@ def test_a_failure_is_on_record_without_the_name(client, city):
     response = log_in(client, "enterprise", "wrong")
     assert response.status_code == 200
     [entry] = entries("account.login_failed")
-    assert entry["x"]["name_digest"] == hashlib.sha256(b"enterprise").hexdigest()
+    assert entry["pc"].keys() == {"ip", "name"}  # commitments: tests/integration/test_audit_personal.py
     assert entry["out"] == "refused"
-    assert b"enterprise" not in b"".join(
-        bytes(row.body) for row in OutboxRow.objects.filter(body__contains=b"login_failed")
-    )
+    assert "enterprise" not in json.dumps(entry)
 
 
 def test_an_empty_form_is_no_attempt(client, city):
@@ -124,9 +121,9 @@ def test_success_does_not_use_up_attempts(client, city):
 
 def test_a_forwarded_address_counts_only_behind_our_own_proxy(client, city, settings, rf):
     request = rf.get("/", headers={"X-Forwarded-For": "1.1.1.1, 10.0.0.9"}, REMOTE_ADDR="127.0.0.1")
-    assert attempts._address(request) == "127.0.0.1"
+    assert attempts.address(request) == "127.0.0.1"
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-    assert attempts._address(request) == "10.0.0.9"
+    assert attempts.address(request) == "10.0.0.9"
 
 
 def test_inactive_accounts_do_not_get_in(client, city):

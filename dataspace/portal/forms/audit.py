@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from django import forms
@@ -9,8 +10,10 @@ from django.db.models import Q, QuerySet
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
+from audit.erasure import Basis
 from audit.events import TEXT, Event
 from audit.models import Entry
+from dataspace.portal.personal_fields import PersonalField
 from dataspace.portal.tampering import Forgery
 from parties.models import Organization, User
 
@@ -103,6 +106,21 @@ def _about(text: str) -> Q:
         "release",
     )
     return Q(obj__in=[f"{kind}:{uid}" for kind in kinds])
+
+
+class EraseForm(forms.Form):
+    """Which of the fields that are still there, and on which ground."""
+
+    basis = forms.ChoiceField(label=_("Ground"), choices=Basis.choices)
+
+    def __init__(self, data: QueryDict | None = None, *, kept: Sequence[PersonalField]) -> None:
+        super().__init__(data)
+        choices = [(field.name, field.label) for field in kept]
+        self.fields["fields"] = forms.MultipleChoiceField(
+            label=_("Fields"), choices=choices, widget=forms.CheckboxSelectMultiple(),
+            initial=[name for name, _label in choices],
+        )  # fmt: skip
+        self.order_fields(["fields", "basis"])
 
 
 class VerifyForm(forms.Form):

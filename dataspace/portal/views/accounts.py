@@ -1,8 +1,7 @@
-"""Log in, change one's password. Each is on record; the entry of a failed log-in holds a digest of the name typed."""
+"""Log in, change one's password. Each is on record; name typed and address are personal fields of the entry."""
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 from django.contrib import messages
@@ -10,7 +9,7 @@ from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.contrib.auth.views import LoginView, PasswordChangeView
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -38,7 +37,7 @@ class LoginForm(AuthenticationForm):
         try:
             cleaned = super().clean()
         except ValidationError:
-            _record_failure(name)
+            _record_failure(self.request, name)
             raise
         attempt.forgive()
         return cleaned
@@ -54,7 +53,7 @@ class Login(LoginView):
         user = form.get_user()
         assert isinstance(user, User)
         with transaction.atomic():
-            record(Event.LOGIN, actor=actor_for(user), about=user)
+            record(Event.LOGIN, actor=actor_for(user), about=user, personal=attempts.seen(self.request))
             return super().form_valid(form)
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
@@ -81,7 +80,12 @@ class PasswordChange(PasswordChangeView):
         return response
 
 
-def _record_failure(name: str) -> None:
+def _record_failure(request: HttpRequest, name: str) -> None:
     with transaction.atomic():
-        digest = hashlib.sha256(name.encode()).hexdigest()
-        record(Event.LOGIN_FAILED, actor=NOBODY, about="account:-", outcome="refused", name_digest=digest)
+        record(
+            Event.LOGIN_FAILED,
+            actor=NOBODY,
+            about="account:-",
+            outcome="refused",
+            personal=attempts.typed(request, name),
+        )

@@ -30,9 +30,10 @@ from dataspace.portal.log_reading import (
     shell_check,
 )
 from dataspace.portal.parts import Crumb, Fact
+from dataspace.portal.views import personal
 from parties.actors import Actor
 from parties.models import Organization
-from parties.permissions import readable_entries, reads_whole_log
+from parties.permissions import can_open, readable_entries, reads_whole_log
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ def audit(request: HttpRequest) -> HttpResponse:
         "log": log,
         "strip": strip(log.head.entries),
         "whole": within is None,
+        "opens": can_open(actor),
         "filter": form,
         "narrowed": any(request.GET.get(name) for name in form.fields),
         "page": page,
@@ -100,6 +102,7 @@ def entry(request: HttpRequest, seq: int) -> HttpResponse:
         "entry": shown,
         "trail": [Crumb(_("Audit log"), address("portal:audit"))],
         "facts": facts,
+        **personal.shown(shown, actor),
         "body": bytes(shown.body).decode(),
         "prev": bytes(shown.prev).hex(),
         "computed": chain.leaf(bytes(shown.body)).hex(),
