@@ -30,6 +30,8 @@ COPIED = 200_000  # entries that are copied and falsified while the reader waits
 _SYSTEM: dict[str, StrOrPromise] = {
     "system:worker": gettext_lazy("the system: worker"),
     "system:sealer": gettext_lazy("the system: sealer"),
+    "system:checkpointer": gettext_lazy("the system: checkpointer"),
+    "system:console": gettext_lazy("the operator, at the console"),
     "anonymous": gettext_lazy("a visitor"),
 }
 
@@ -168,6 +170,9 @@ class Names:
             return Thing(ref, ref)
         number, name = self._versions[uid]
         return Thing(ref, f"{name} v{number}", address("portal:dataset", name))
+
+    def _log_key(self, ref: str, uid: str) -> Thing:
+        return Thing(ref, _("key %(short)s of the log") % {"short": uid})
 
     def _request(self, ref: str, uid: str) -> Thing:
         return Thing(ref, _("request %(short)s") % {"short": uid[:8]}, address("portal:request", uid))
