@@ -24,7 +24,9 @@ FORGERIES = {
     Forgery.SWAP: _("swap it with the next"),
     Forgery.CUT: _("cut off the log from it on, and state the shorter log at the end"),
     Forgery.REWRITE: _("change it and work out every later hash anew"),
-    Forgery.RESIGN: _("change it, work out every later hash anew, and sign with the log's own key, as only its operator can"),
+    Forgery.RESIGN: _(
+        "change it, work out every later hash anew, and sign with the log's own key, as its operator could"
+    ),
 }
 
 
