@@ -36,5 +36,6 @@ urlpatterns = [
     path("audit/proofs/inclusion", audit.InclusionProof.as_view(), name="audit-inclusion"),
     path("audit/proofs/consistency", audit.ConsistencyProof.as_view(), name="audit-consistency"),
     path("audit/export", audit.Export.as_view(), name="audit-export"),
+    path("audit/export/folder", audit.ExportFolder.as_view(), name="audit-export-folder"),
     re_path("", NoDoor.as_view(), name="nothing"),
 ]

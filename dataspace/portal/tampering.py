@@ -1,6 +1,6 @@
 """Ways to falsify a copy of the log, to show what the verifier finds. Pure; the log itself is never touched.
 
-A copy is the lines of an export (`audit.export.lines`); the last states the head.
+A copy is the lines of an export (`audit.export.chain_lines`); the last states the head.
 """
 
 from __future__ import annotations

@@ -195,8 +195,8 @@ def _tried(forged: Forged, noted: Head) -> dict[str, object]:
 
 @contextmanager
 def _copy() -> Iterator[Iterator[bytes]]:
-    """The lines of an export, read to their end whatever the reader does: half read, it would hold its transaction."""
-    lines = export.lines()
+    """Entries and head as exported, read to their end whatever the reader does: half read, it would hold its transaction."""
+    lines = export.chain_lines()
     try:
         yield lines
     finally:
