@@ -80,8 +80,8 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 def _audit(arguments: argparse.Namespace) -> int:
     if arguments.what == "export":
-        return _manage(["audit_export", arguments.file])
-    command = [sys.executable, "-m", "audit.verifier", arguments.file]
+        return _manage(["audit_export", arguments.path])
+    command = [sys.executable, "-m", "audit.verifier", arguments.path]
     return subprocess.call(command)  # noqa: S603 - our own module, no shell
 
 
@@ -115,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--quiet", action="store_true", help="print only what is wrong")
     audit = add("audit", "export the audit log, or verify an exported one", _audit)
     audit.add_argument("what", choices=("export", "verify"))
-    audit.add_argument("file", metavar="FILE")
+    audit.add_argument("path", metavar="PATH", help="a file; a folder if it is one or ends in /")
     messages = add("messages", "update and compile the translations", _messages)
     messages.add_argument("--check", action="store_true", help="change nothing; fail if something is missing")
     for name, words in PASSED_ON.items():

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 from audit.transparency import files
@@ -118,33 +119,34 @@ class Reader:
     def entry(self, index: int) -> bytes:
         """The bytes of one entry. Raises Damaged."""
         at, place = divmod(index, TILE_WIDTH)
-        width = width_of(self._size, 0, at)
-        for name in (bundle_path(at, width), bundle_path(at)):
+        return self._entries(at)[place]
+
+    def files(self) -> Iterator[File]:
+        """Every tile of the tree, as wide as it is at this size. Raises Damaged."""
+        level = 0
+        while at_level := self._size >> (TILE_HEIGHT * level):
+            for index in range(-(-at_level // TILE_WIDTH)):
+                yield tile_file(self._tree, Tile(level, index, tuple(self._read(level, index))))
+            level += 1
+
+    def bundles(self) -> Iterator[File]:
+        """Every entry bundle, as wide as it is at this size. Raises Damaged."""
+        for index in range(-(-self._size // TILE_WIDTH)):
+            yield bundle_file(index, self._entries(index))
+
+    def _entries(self, index: int) -> list[bytes]:
+        width = width_of(self._size, 0, index)
+        for name in (bundle_path(index, width), bundle_path(index)):
             raw = files.read(self._folder / name)
-            if raw is not None:
-                for number_, entry in enumerate(entries_of(raw)):
-                    if number_ == place:
-                        return entry
-        raise Damaged(f"{bundle_path(at, width)} is missing or cut short")
+            found = [] if raw is None else list(islice(entries_of(raw), width))
+            if len(found) == width:
+                return found
+        raise Damaged(f"{bundle_path(index, width)} is missing or cut short")
 
 
 def width_of(size: int, level: int, index: int) -> int:
     """How many hashes (or entries, at level 0) tile `index` of `level` has in a tree of `size`."""
     return max(0, min(TILE_WIDTH, (size >> (TILE_HEIGHT * level)) - index * TILE_WIDTH))
-
-
-def names(size: int, tree: str = SHA256_TREE) -> Iterator[str]:
-    """Every tile of a tree of `size`, partial ones included."""
-    level = 0
-    while size >> (TILE_HEIGHT * level):
-        for index in range(-(-(size >> (TILE_HEIGHT * level)) // TILE_WIDTH)):
-            yield tile_path(tree, level, index, width_of(size, level, index))
-        level += 1
-
-
-def bundle_names(size: int) -> Iterator[str]:
-    for index in range(-(-size // TILE_WIDTH)):
-        yield bundle_path(index, width_of(size, 0, index))
 
 
 def _suffix(width: int) -> str:

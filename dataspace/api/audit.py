@@ -169,7 +169,7 @@ class Openings(Door):
 class Export(Door):
     @extend_schema(operation_id="audit_export", responses={(200, "application/jsonl"): OpenApiTypes.STR})
     def get(self, request: Request) -> StreamingHttpResponse:
-        """Every entry's hashed bytes, one a line, and the head: what `python -m audit.verifier` reads."""
+        """Every entry's hashed bytes, one a line, the head, the newest checkpoint: for `python -m audit.verifier`."""
         checked(check_reads_whole_log, self.actor, "log.export")
         record_export(actor=self.actor)
         response = StreamingHttpResponse(export.lines(), content_type="application/jsonl")
@@ -219,3 +219,17 @@ class ConsistencyProof(Door):
         """That the tree of `second` entries begins with that of `first` (RFC 6962 §2.1.2)."""
         asked = self.read(ConsistencyFilters, request.query_params)
         return self.one(ConsistencyOut, proofs.View().consistency(**asked))
+
+
+class ExportFolder(Door):
+    @extend_schema(
+        operation_id="audit_export_folder", responses={(200, "application/x-tar"): OpenApiTypes.BINARY}
+    )
+    def get(self, request: Request) -> StreamingHttpResponse:
+        """The published log as a folder of static files in a tar archive, entries included."""
+        checked(check_reads_whole_log, self.actor, "log.export")
+        checkpoint, pieces = export.tar_stream()
+        record_export(actor=self.actor)
+        response = StreamingHttpResponse(pieces, content_type="application/x-tar")
+        response["Content-Disposition"] = f'attachment; filename="audit-log-{checkpoint.size}.tar"'
+        return response

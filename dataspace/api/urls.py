@@ -38,5 +38,6 @@ urlpatterns = [
     path("audit/export", audit.Export.as_view(), name="audit-export"),
     path("audit/openings", audit.Openings.as_view(), name="audit-openings"),
     path("audit/erasures", audit.Erasures.as_view(), name="audit-erasures"),
+    path("audit/export/folder", audit.ExportFolder.as_view(), name="audit-export-folder"),
     re_path("", NoDoor.as_view(), name="nothing"),
 ]

@@ -34,7 +34,8 @@ def log(published_log, settings):
 
 def test_the_published_files_are_served_as_they_stand(log):
     size = log.newest().size
-    names = [*tiles.names(size), *tiles.names(size, tiles.SM3_TREE)]
+    trees = tiles.Reader(log.folder, size), tiles.Reader(log.folder, size, tiles.SM3_TREE)
+    names = [file.name for reader in trees for file in reader.files()]
     names += [f"keys/{p.name}" for p in (log.folder / "keys").iterdir()]
     for name in names:
         response = get(f"/log/{name}")

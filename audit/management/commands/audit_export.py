@@ -1,32 +1,45 @@
-"""`manage.py audit_export FILE`: the log as a file that anyone can verify."""
+"""`manage.py audit_export PATH`: the log as a file or a folder that anyone can verify."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from audit import export
+from audit.refusals import Refused
 from audit.services import record_export
+from audit.transparency.keys import Recorder
+from audit.transparency.tiles import Damaged
 
-
-@dataclass(frozen=True)
-class _AtTheConsole:
-    uid: str = "system:console"
-    organization_uid: str = ""
+_AT_THE_CONSOLE = Recorder("system:console")
 
 
 class Command(BaseCommand):
-    help = "Write the audit log to FILE (one entry a line, then the head)."
+    help = (
+        "Write the audit log to PATH: one file of lines, or the published folder if PATH is one or ends in /."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path)
+        parser.add_argument("path")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        record_export(actor=_AtTheConsole())
-        with options["file"].open("wb") as file:
+        given: str = options["path"]
+        path = Path(given)
+        record_export(actor=_AT_THE_CONSOLE)
+        if given.endswith("/") or path.is_dir():
+            self._folder(path)
+            return
+        with path.open("wb") as file:
             head = export.write(file)
         self.stdout.write(f"{head.entries} entries, head {head.leaf}\n")
-        self.stdout.write(f"verify: python -m audit.verifier {options['file']} --head {head.leaf}\n")
+        self.stdout.write(f"verify: python -m audit.verifier {path} --head {head.leaf}\n")
+
+    def _folder(self, path: Path) -> None:
+        try:
+            checkpoint = export.folder(path)
+        except (Refused, Damaged) as error:
+            raise CommandError(str(error)) from None
+        self.stdout.write(f"{checkpoint.size} entries, root {checkpoint.root.hex()}\n")
+        self.stdout.write(f"verify: python -m audit.verifier {path} --key VKEY\n")
