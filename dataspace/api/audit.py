@@ -1,4 +1,4 @@
-"""The log for auditors: entries, and the export that `python -m audit.verifier` reads. For everyone: its proofs."""
+"""The log for auditors: its entries. For everyone: its checkpoint and proofs. Whole copies: audit_exports.py."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 from collections.abc import Callable
 from typing import Any
 
-from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -14,22 +14,17 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from audit import export, openings
 from audit.erasure import Basis
 from audit.models import Entry
 from audit.refusals import Refused
-from audit.services import record_export
 from audit.transparency import proofs
 from audit.use_case import record_refusal
 from audit.verifier.note import Checkpoint
 from dataspace.api.doors import Door, ListDoor
 from parties.actors import Actor
 from parties.permissions import (
-    check_can_open,
     check_can_read_log,
-    check_reads_whole_log,
     readable_entries,
-    reads_whole_log,
 )
 from parties.services import erase_personal
 
@@ -142,41 +137,6 @@ class Erasures(Door):
         return self.one(ErasureOut, {"erased": erase_personal(actor=self.actor, **said)}, status=201)
 
 
-class OpeningsFilters(serializers.Serializer[Any]):
-    withheld = serializers.BooleanField(
-        required=False, default=False, help_text="Only that there is a value, not which."
-    )
-
-
-class Openings(Door):
-    @extend_schema(
-        operation_id="audit_openings",
-        parameters=[OpeningsFilters],
-        responses={(200, "application/jsonl"): OpenApiTypes.STR},
-    )
-    def get(self, request: Request) -> StreamingHttpResponse:
-        """What opens the personal fields of the log, one a line; not part of any export of the log."""
-        withheld: bool = self.read(OpeningsFilters, request.query_params)["withheld"]
-        checked(check_can_read_log if withheld else check_can_open, self.actor, "log.openings")
-        scope = "" if reads_whole_log(self.actor) else self.actor.organization_uid
-        record_export(actor=self.actor, scope=scope, openings="withheld" if withheld else "opened")
-        lines = openings.lines(opened=not withheld, organization=scope)
-        response = StreamingHttpResponse(lines, content_type="application/jsonl")
-        response["Content-Disposition"] = 'attachment; filename="openings.jsonl"'
-        return response
-
-
-class Export(Door):
-    @extend_schema(operation_id="audit_export", responses={(200, "application/jsonl"): OpenApiTypes.STR})
-    def get(self, request: Request) -> StreamingHttpResponse:
-        """Every entry's hashed bytes, one a line, the head, the newest checkpoint: for `python -m audit.verifier`."""
-        checked(check_reads_whole_log, self.actor, "log.export")
-        record_export(actor=self.actor)
-        response = StreamingHttpResponse(export.lines(), content_type="application/jsonl")
-        response["Content-Disposition"] = 'attachment; filename="audit-log.jsonl"'
-        return response
-
-
 class EntryProof(Door):
     @extend_schema(operation_id="audit_entry_proof", responses={(200, "text/plain"): OpenApiTypes.STR})
     def get(self, request: Request, seq: int) -> HttpResponse:
@@ -219,17 +179,3 @@ class ConsistencyProof(Door):
         """That the tree of `second` entries begins with that of `first` (RFC 6962 §2.1.2)."""
         asked = self.read(ConsistencyFilters, request.query_params)
         return self.one(ConsistencyOut, proofs.View().consistency(**asked))
-
-
-class ExportFolder(Door):
-    @extend_schema(
-        operation_id="audit_export_folder", responses={(200, "application/x-tar"): OpenApiTypes.BINARY}
-    )
-    def get(self, request: Request) -> StreamingHttpResponse:
-        """The published log as a folder of static files in a tar archive, entries included."""
-        checked(check_reads_whole_log, self.actor, "log.export")
-        checkpoint, pieces = export.tar_stream()
-        record_export(actor=self.actor)
-        response = StreamingHttpResponse(pieces, content_type="application/x-tar")
-        response["Content-Disposition"] = f'attachment; filename="audit-log-{checkpoint.size}.tar"'
-        return response

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from dataspace.api import audit, document, tokens, views
+from dataspace.api import audit, audit_exports, document, tokens, views
 from dataspace.api.doors import NoDoor
 
 app_name = "api"
@@ -35,9 +35,10 @@ urlpatterns = [
     path("audit/checkpoint", audit.PublishedCheckpoint.as_view(), name="audit-checkpoint"),
     path("audit/proofs/inclusion", audit.InclusionProof.as_view(), name="audit-inclusion"),
     path("audit/proofs/consistency", audit.ConsistencyProof.as_view(), name="audit-consistency"),
-    path("audit/export", audit.Export.as_view(), name="audit-export"),
-    path("audit/openings", audit.Openings.as_view(), name="audit-openings"),
+    path("audit/export", audit_exports.Export.as_view(), name="audit-export"),
+    path("audit/openings", audit_exports.Openings.as_view(), name="audit-openings"),
     path("audit/erasures", audit.Erasures.as_view(), name="audit-erasures"),
-    path("audit/export/folder", audit.ExportFolder.as_view(), name="audit-export-folder"),
+    path("audit/export/own", audit_exports.ExportOwn.as_view(), name="audit-export-own"),
+    path("audit/export/folder", audit_exports.ExportFolder.as_view(), name="audit-export-folder"),
     re_path("", NoDoor.as_view(), name="nothing"),
 ]

@@ -60,5 +60,4 @@ urlpatterns = [
     path("audit/export/", audit_checks.export_log, name="audit_export"),
     path("audit/copy/", audit_checks.tamper, name="audit_tamper"),
     path("audit/<int:seq>/erase/", personal.erase, name="audit_erase"),
-    path("audit/openings/", personal.export_openings, name="audit_openings"),
 ]

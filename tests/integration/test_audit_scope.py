@@ -162,10 +162,12 @@ def test_other_organizations_people_are_numbers_to_such_a_reader(city, inspector
 def test_what_takes_the_whole_log_is_for_those_who_read_it_all(city, inspector):
     client = Client()
     client.force_login(inspector)
-    assert b"audit/export" not in client.get("/audit/").content
+    assert re.findall(rb'name="form" value="(.+?)"', client.get("/audit/").content) == [b"own"]
     assert client.get("/audit/copy/").status_code == 403
-    for address in ("/audit/verify/", "/audit/export/", "/audit/copy/"):
+    for address in ("/audit/verify/", "/audit/copy/"):
         assert client.post(address).status_code == 403
+    for form in ("lines", "folder", "openings"):
+        assert client.post("/audit/export/", {"form": form}).status_code == 403
     sealer.seal_all()
     assert not Entry.objects.filter(act=Event.EXPORTED).exists()
 

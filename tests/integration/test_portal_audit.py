@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import html
+import io
 import re
 import subprocess
+import tarfile
 from base64 import b64decode, b64encode
 from datetime import timedelta
 
@@ -19,7 +21,8 @@ from audit.models import Entry, Trouble
 from audit.sealer import seal_all
 from audit.transparency import proofs
 from audit.verifier import tree
-from audit.verifier.check import verify
+from audit.verifier.check import check, verify
+from audit.verifier.known import Known
 from dataspace.portal import verifying
 from dataspace.portal.tampering import Forgery
 from parties.roles import Role
@@ -76,7 +79,7 @@ def test_auditors_and_the_bureaus_deciders_and_administrators_read_the_log(clien
         for url in ("/audit/", "/audit/1/", "/audit/copy/"):
             assert client.get(url).status_code == status, (reader.username, url)
         assert client.post("/audit/verify/").status_code == status
-        assert client.post("/audit/export/").status_code == status
+        assert client.post("/audit/export/", {"form": "lines"}).status_code == status
 
 
 def test_a_visitor_is_led_to_the_log_in(client):
@@ -293,14 +296,37 @@ def test_each_entry_comes_with_its_proof_once_it_is_signed(client, published_log
 # --- Export -----------------------------------------------------------------------------------------------
 def test_an_export_is_whole_and_on_record(client, city):
     before = export.head()
-    response = client.post("/audit/export/")
+    response = client.post("/audit/export/", {"form": "lines"})
     lines = b"".join(response.streaming_content).splitlines()
-    assert response["Content-Disposition"] == f'attachment; filename="audit-log-{before.entries}.jsonl"'
+    assert response["Content-Disposition"] == 'attachment; filename="audit-log.jsonl"'
     assert verify(lines, expected_heads=[before.leaf]).ok
     seal_all()
     entry = Entry.objects.get(act=Event.EXPORTED)
     assert entry.actor == str(city.auditor.uid)
     assert entry.fields["x"] == {"entries": before.entries, "head": before.leaf}
+
+
+def test_the_folder_and_the_own_entries_are_taken_and_verified(client, city, published_log, tmp_path):
+    published_log.publish(3)
+    with tarfile.open(
+        fileobj=io.BytesIO(b"".join(client.post("/audit/export/", {"form": "folder"}).streaming_content))
+    ) as tar:
+        tar.extractall(tmp_path, filter="data")
+    keys = tuple(published_log.public_keys())
+    assert check(tmp_path / "audit-log", Known(keys=keys)).ok
+    inspector = factories.account("inspector", city.enterprise.organization, Role.AUDITOR)
+    client.force_login(inspector)
+    for form in ("lines", "folder", "openings"):
+        assert client.post("/audit/export/", {"form": form}).status_code == 403
+    own = tmp_path / "own.jsonl"
+    own.write_bytes(b"".join(client.post("/audit/export/", {"form": "own"}).streaming_content))
+    report = check(own, Known(keys=keys))
+    assert report.ok, report.finding
+    assert report.scope == str(inspector.organization.uid)
+    assert report.entries == own.read_bytes().count(b'{"entry":') > 0
+    assert client.post("/audit/export/", {"form": "all"}).status_code == 400
+    seal_all()
+    assert Entry.objects.filter(act=Event.EXPORTED).first().fields["x"]["scope"] == report.scope
 
 
 def test_an_export_is_not_taken_by_following_a_link(client):

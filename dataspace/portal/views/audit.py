@@ -17,6 +17,7 @@ from django.views.decorators.http import require_safe
 from audit import chain
 from audit.models import Entry
 from audit.transparency import proofs
+from dataspace.exports import open_to
 from dataspace.portal.chain_strip import strip
 from dataspace.portal.doors import actor_of, address, door
 from dataspace.portal.entry_proof import proof_of
@@ -33,7 +34,7 @@ from dataspace.portal.parts import Crumb, Fact
 from dataspace.portal.views import personal
 from parties.actors import Actor
 from parties.models import Organization
-from parties.permissions import can_open, readable_entries, reads_whole_log
+from parties.permissions import readable_entries, reads_whole_log
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def audit(request: HttpRequest) -> HttpResponse:
         "log": log,
         "strip": strip(log.head.entries),
         "whole": within is None,
-        "opens": can_open(actor),
+        "exports": open_to(actor),
         "filter": form,
         "narrowed": any(request.GET.get(name) for name in form.fields),
         "page": page,

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from audit import openings
 from audit.erasure import check_not_own
 from audit.models import Entry
-from audit.services import record_export
 from dataspace.portal.doors import actor_of, door, reason_against
 from dataspace.portal.forms.audit import EraseForm
 from dataspace.portal.personal_fields import personal_fields
 from parties.actors import Actor
-from parties.permissions import check_can_erase, check_can_open, readable_entries
+from parties.permissions import check_can_erase, readable_entries
 from parties.services import erase_personal
 
 
@@ -49,21 +47,3 @@ def erase(request: HttpRequest, seq: int) -> HttpResponse:
     )  # fmt: skip
     messages.success(request, _("Erased. The log says so."))
     return redirect("portal:audit_entry", seq)
-
-
-@require_POST
-@login_required
-@door  # type: ignore[arg-type]  # a response that streams is no HttpResponse to the type checker
-def export_openings(request: HttpRequest) -> StreamingHttpResponse:
-    """What opens the personal fields, as a file for `python -m audit.verifier`. That it was taken is an entry."""
-    actor = actor_of(request)
-    check_can_open(actor)
-    record_export(actor=actor, openings="opened")
-    return StreamingHttpResponse(
-        openings.lines(opened=True),
-        content_type="application/jsonl",
-        headers={
-            "Content-Disposition": 'attachment; filename="openings.jsonl"',
-            "Cache-Control": "no-store",
-        },
-    )
