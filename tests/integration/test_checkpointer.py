@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import stat
+import uuid
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -13,7 +14,7 @@ from django.db import DatabaseError, connection, transaction
 
 from audit import chain, sealer
 from audit.models import Checkpoint, Entry, Trouble
-from audit.transparency import checkpointer, keys, merkle, service, tiles, troubles
+from audit.transparency import checkpointer, keys, merkle, proofs, service, tiles, troubles
 from audit.transparency.troubles import WillNotSign
 from audit.verifier import note, tree
 from audit.verifier.policy import parse_policy
@@ -486,6 +487,48 @@ def test_an_entry_nobody_asked_for_takes_no_key_away_and_is_shown(published_log)
     assert len(list((published_log.folder / "keys").iterdir())) == 1
 
 
+@pytest.mark.parametrize(
+    "said", [None, [], {}, {"vkey": None}, {"vkey": ["a"]}, {"vkey": "\0\u2028" + "x" * 999}], ids=repr
+)
+def test_hostile_entries_about_keys_change_nothing(published_log, said):
+    """Whoever got into the web server can write any entry."""
+    published_log.publish(3)
+    ours = published_log.public_keys()
+    for act in ("log.key_added", "log.key_retired"):
+        fields = {
+            "act": act,
+            "actor": "x",
+            "id": str(uuid.uuid4()),
+            "obj": "x:1",
+            "org": "",
+            "out": "ok",
+            "t": 1,
+            "v": 1,
+        }
+        with connection.cursor() as cursor:
+            body = chain.body(fields | ({} if said is None else {"x": said}))
+            cursor.execute("SELECT audit_emit(%s, %s)", [fields["id"], body])
+        published = published_log.publish(1)
+        assert set(published.note.signers(ours)) == set(ours)
+    published_log.restart()
+    assert published_log.publish(1).size == published.size + 1
+    call_command("log_key", "list")
+    assert len(proofs.View().handovers()) == 2
+
+
+def test_a_published_file_with_other_signatures_is_put_right_by_its_row_or_refused(published_log):
+    published = published_log.publish(3)
+    path = published_log.folder / "checkpoint"
+    spoiled = published.raw + "— x.example AAAAAAAA\n".encode()
+    path.write_bytes(spoiled)
+    published_log.restart()
+    assert path.read_bytes() == published.raw
+    with_triggers_off("DELETE FROM audit_checkpoint")
+    path.write_bytes(published.raw.replace("— ".encode(), "— x".encode()))
+    with pytest.raises(WillNotSign, match="is not one of this log"):
+        published_log.restart()
+
+
 def test_a_folder_others_can_read_is_refused(published_log):
     published_log.publish(1)
     published_log.private.chmod(0o755)
@@ -515,6 +558,15 @@ def test_private_halves_follow_the_newest_key_encryption_key(published_log, sett
     settings.KEY_ENCRYPTION_KEYS = [new]
     published_log.restart()
     assert published_log.publish(1).size == Entry.objects.count()
+
+
+def test_a_key_under_a_lost_key_encryption_key_is_a_clear_refusal(published_log, settings):
+    from cryptography.fernet import Fernet
+
+    published_log.publish(1)
+    settings.KEY_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    service.run(Rounds(lambda: None), AT_ONCE)
+    assert "key-encryption key that is not set" in troubles.words(Trouble.objects.get())
 
 
 def test_keys_by_the_command_line(published_log, capsys, tmp_path):

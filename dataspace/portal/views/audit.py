@@ -195,7 +195,7 @@ def _tried(forged: Forged, noted: Head) -> dict[str, object]:
 
 @contextmanager
 def _copy() -> Iterator[Iterator[bytes]]:
-    """Entries and head as exported, read to their end whatever the reader does: half read, it would hold its transaction."""
+    """Entries and head, read to their end whatever the reader does: half read, they would hold their transaction."""
     lines = export.chain_lines()
     try:
         yield lines
