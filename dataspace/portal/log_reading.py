@@ -26,6 +26,7 @@ PAGE = 50
 _SYSTEM: dict[str, StrOrPromise] = {
     "system:worker": gettext_lazy("the system: worker"),
     "system:sealer": gettext_lazy("the system: sealer"),
+    "system:checkpointer": gettext_lazy("the system: checkpointer"),
     "anonymous": gettext_lazy("a visitor"),
 }
 
