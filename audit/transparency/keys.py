@@ -21,9 +21,10 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from audit.events import Event
+from audit.models import Entry
 from audit.recorder import Who, record
 from audit.transparency import files, notes
-from audit.transparency.growth import KeyDates
+from audit.transparency.growth import KeyDates, vkey_of
 from audit.transparency.signers import (
     KINDS,
     Ed25519Signer,
@@ -83,8 +84,12 @@ class LogKey:
         """Raises KeyRefused if the private half cannot be unsealed."""
         if self.command:
             return command_signer(self.kind, self.key.public, self.command)
+        return _MAKERS[self.kind](self.unsealed())
+
+    def unsealed(self) -> bytes:
+        """The private half. Raises KeyRefused."""
         try:
-            return _MAKERS[self.kind](_keyring().decrypt(self.sealed.encode()))
+            return _keyring().decrypt(self.sealed.encode())
         except InvalidToken:
             raise KeyRefused(f"key {self.id} was sealed under a key-encryption key that is not set") from None
 
@@ -139,7 +144,7 @@ class KeyFolder:
         newest = Fernet(settings.KEY_ENCRYPTION_KEYS[0])
         for one in self.all():
             if one.sealed:
-                private = _keyring().decrypt(one.sealed.encode())
+                private = one.unsealed()
                 try:
                     newest.decrypt(one.sealed.encode())
                 except InvalidToken:
@@ -230,16 +235,11 @@ def destroy_retired(folder: KeyFolder, dates: Mapping[str, KeyDates], published:
 def recorded_dates() -> dict[str, KeyDates]:
     """From the sealed entries as the database has them."""
     found: dict[str, KeyDates] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT seq, act, convert_from(body, 'UTF8')::jsonb #>> '{x,vkey}' FROM audit_entry"
-            " WHERE act = ANY(%s) ORDER BY seq DESC",
-            [[str(Event.LOG_KEY_ADDED), str(Event.LOG_KEY_RETIRED)]],
-        )
-        for seq, act, vkey in cursor.fetchall():  # the first entry of a kind is the one that counts
-            before = found.get(vkey, KeyDates())
-            added = act == Event.LOG_KEY_ADDED
-            found[vkey] = replace(before, added=seq) if added else replace(before, retired=seq)
+    acts = [Event.LOG_KEY_ADDED, Event.LOG_KEY_RETIRED]
+    rows = Entry.objects.filter(act__in=acts).order_by("seq").values_list("seq", "body")
+    for seq, body in rows:
+        if vkey := vkey_of(bytes(body)):
+            found[vkey] = found.get(vkey, KeyDates()).after(bytes(body), seq)
     return found
 
 
