@@ -23,7 +23,7 @@ NO_OBJECT = frozenset({
     "api:schema", "api:docs", "api:token", "api:datasets", "api:requests", "api:contracts", "api:runs",
     "api:audit-entries", "api:audit-export", "api:audit-export-folder", "api:audit-export-own", "api:audit-openings", "api:audit-erasures", "api:audit-checkpoint", "api:audit-inclusion", "api:audit-consistency",
     "api:nothing",
-    "log-current", "log-key-change", "log-stamp", "log-tile", "log-entries",
+    "log-current", "log-listing", "log-key-change", "log-stamp", "log-tile", "log-entries",
     "portal:home", "portal:login", "portal:password", "portal:logout", "portal:catalog", "portal:basket", "portal:basket_add",
     "portal:requests", "portal:contracts", "portal:runs",
     "portal:audit", "portal:audit_verify", "portal:audit_export",
