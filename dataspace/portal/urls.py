@@ -56,6 +56,7 @@ urlpatterns = [
     path("audit/<int:seq>/", audit.entry, name="audit_entry"),
     path("audit/verify/", audit.verify_now, name="audit_verify"),
     path("audit/<int:seq>/erase/", personal.erase, name="audit_erase"),
+    path("audit/compare/", audit.reconcile_now, name="audit_reconcile"),
     path("audit/export/", audit.export_log, name="audit_export"),
     path("audit/openings/", personal.export_openings, name="audit_openings"),
     path("audit/copy/", audit.tamper, name="audit_tamper"),

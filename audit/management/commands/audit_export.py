@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
 from audit import export
+from audit.actors import CONSOLE
 from audit.services import record_export
-
-
-@dataclass(frozen=True)
-class _AtTheConsole:
-    uid: str = "system:console"
-    organization_uid: str = ""
 
 
 class Command(BaseCommand):
@@ -25,7 +19,7 @@ class Command(BaseCommand):
         parser.add_argument("file", type=Path)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        record_export(actor=_AtTheConsole())
+        record_export(actor=CONSOLE)
         with options["file"].open("wb") as file:
             head = export.write(file)
         self.stdout.write(f"{head.entries} entries, head {head.leaf}\n")

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -19,6 +20,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from audit import chain, export
 from audit.export import Head
 from audit.models import Entry
+from audit.reconciliation import Busy, reconcile
 from audit.services import record_export
 from audit.verifier.check import Report, verify
 from dataspace.portal.doors import actor_of, address, door
@@ -33,6 +35,7 @@ from dataspace.portal.log_reading import (
     shell_check,
 )
 from dataspace.portal.parts import Crumb, Fact
+from dataspace.portal.reconciled import last_reconciliation
 from dataspace.portal.tampering import Forged, Forgery
 from dataspace.portal.views import personal
 from parties.actors import Actor
@@ -94,6 +97,7 @@ def audit(request: HttpRequest) -> HttpResponse:
         "log": Log.now(),
         "whole": within is None,
         "opens": can_open(actor),
+        "reconciled": last_reconciliation() if within is None else None,
         "filter": form,
         "narrowed": any(request.GET.get(name) for name in form.fields),
         "page": page,
@@ -162,6 +166,28 @@ def verify_now(request: HttpRequest) -> HttpResponse:
             context |= _shown(verify(lines, expected_heads=heads)) | {"noted": bool(heads)}
     template = "portal/audit_report.html" if request.htmx else "portal/audit_verify.html"  # type: ignore[attr-defined]
     return render(request, template, {**context, "verify": form})
+
+
+@require_POST
+@login_required
+@door
+def reconcile_now(request: HttpRequest) -> HttpResponse:
+    """Compare business rows and log, and record what came out."""
+    actor = actor_of(request)
+    check_reads_whole_log(actor)
+    if Log.now().too_long:
+        messages.warning(request, _("The log is too long to be compared while you wait."))
+        return redirect("portal:audit")
+    try:
+        outcome = reconcile(actor=actor)
+    except Busy:
+        messages.warning(request, _("A comparison is under way. Look again in a moment."))
+    else:
+        if outcome.ok:
+            messages.success(request, _("Compared: nothing is missing."))
+        else:
+            messages.error(request, _("Compared: something does not fit. See below."))
+    return redirect("portal:audit")
 
 
 @require_POST
