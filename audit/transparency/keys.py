@@ -20,6 +20,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.db import connection, transaction
 
+from audit.actors import CHECKPOINTER
 from audit.events import Event
 from audit.models import Entry
 from audit.recorder import Who, record
@@ -47,17 +48,6 @@ _RECORDED = """
 
 class KeyRefused(RuntimeError):
     """What cannot be done with the keys; the text says why and what can."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recorder:
-    """Who records the coming and going of keys."""
-
-    uid: str
-    organization_uid: str = ""
-
-
-CHECKPOINTER = Recorder("system:checkpointer")
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ NO_OBJECT = frozenset({
     "portal:home", "portal:login", "portal:password", "portal:logout", "portal:catalog", "portal:basket", "portal:basket_add",
     "portal:requests", "portal:contracts", "portal:runs",
     "portal:audit", "portal:audit_verify", "portal:audit_export",
-    "portal:audit_tamper",
+    "portal:audit_tamper", "portal:audit_reconcile",
 })  # fmt: skip
 
 # Addresses that name an object: which one (an attribute of the test's world).

@@ -50,7 +50,9 @@ def test_the_published_files_are_served_as_they_stand(log):
 
 
 def test_what_stands_beside_the_tree_is_listed_for_mirrors(log):
-    assert get("/log/keys/").content.decode().split() == [path.name for path in (log.folder / "keys").iterdir()]
+    assert get("/log/keys/").content.decode().split() == [
+        path.name for path in (log.folder / "keys").iterdir()
+    ]
     assert get("/log/stamps/").content == b""
 
 
