@@ -103,7 +103,7 @@ PAYLOAD: dict[Event, frozenset[str]] = {
     ),
     Event.VERSION_FAILED: frozenset({"code"}),
     Event.REQUEST_FILED: frozenset({"datasets", "purpose"}),
-    Event.REQUEST_DECIDED: frozenset({"part", "outcome"}),
+    Event.REQUEST_DECIDED: frozenset({"part", "decision"}),
     Event.CONTRACT_DRAFTED: frozenset({"request", "digest"}),
     Event.CONTRACT_SIGNED: frozenset({"digest", "key", "signature", "part"}),
     Event.CONTRACT_ACTIVATED: frozenset({"digest"}),

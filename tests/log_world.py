@@ -198,7 +198,7 @@ def reconciled(bodies: Sequence[dict[str, Any]], first: int, after: int, **more:
     """What a reconciliation says of the entries from `first` on and below `after`."""
     counts = Counter(body["act"] for body in bodies[first:after])
     return {
-        "first": first, "next": after, "counts": [[act, n] for act, n in sorted(counts.items())],
+        "first": first, "next": after, "counts": [[act, n] for act, n in sorted(counts.items(), key=lambda pair: str(pair[0]))],
         "rows": [["dataset", 3]], "findings": 0, "whole": True, "lag_ms": 40,
     } | more  # fmt: skip
 
@@ -375,26 +375,30 @@ def scoped(log: Log, scope: str = DEPARTMENT) -> list[bytes]:
     return [*found, line(checkpoint=log.checkpoint().decode())]
 
 
-def receipt_for(log: Log, size: int) -> bytes:
+def receipt_for(log: Log, size: int, **changes: Any) -> bytes:
     """The receipt of a release made when the newest checkpoint had that size."""
-    told = {
+    told: dict[str, Any] = {
         "checkpoint": {"root": b64([mth(log.leaves[:size])])[0], "size": size},
         "contract": "sha256:cc", "parameters": {"k": 11}, "release": "r1", "result": "sha256:aa", "run": "1",
         "type": "dataspace.receipt", "version": 1,
-    }  # fmt: skip
+    } | changes  # fmt: skip
     return json.dumps(told, sort_keys=True, separators=(",", ":")).encode()
 
 
-def released(count: int = 1000, known: int = 590, **how: Any) -> tuple[Log, bytes]:
-    """A log in which entry RELEASED speaks of a receipt, and that receipt."""
-    before = Log(tuple(seal(bodies(known))))
-    receipt = receipt_for(before, known)
+def releasing(receipt: bytes, count: int = 1000, **how: Any) -> Log:
+    """A log in which entry RELEASED speaks of this receipt."""
     x = {
         "release": "release:r1", "result": "sha256:aa", "contract": "sha256:cc",
         "receipt": f"sha256:{hashlib.sha256(receipt).hexdigest()}",
     }  # fmt: skip
     change = {"act": "run.released", "obj": "run:1", "out": "ok", "x": x, "pc": None}
-    return Log(tuple(seal(bodies(count, {RELEASED: change}))), **how), receipt
+    return Log(tuple(seal(bodies(count, {RELEASED: change}))), **how)
+
+
+def released(count: int = 1000, known: int = 590, **how: Any) -> tuple[Log, bytes]:
+    """The same with a receipt that was made when the newest checkpoint had size `known`."""
+    receipt = receipt_for(Log(tuple(seal(bodies(known)))), known)
+    return releasing(receipt, count, **how), receipt
 
 
 def receipt_proof(log: Log, receipt: bytes, seq: int = RELEASED, **changes: Any) -> dict[str, Any]:

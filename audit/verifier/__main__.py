@@ -5,6 +5,7 @@ cannot be read, or was asked wrongly; 3: whole in itself, but it contradicts wha
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import sys
 from importlib import import_module
@@ -18,6 +19,8 @@ from audit.verifier.result import Report, Unreadable, Verdict
 
 def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a character still gets the rest
     if given[:1] == ["mirror"]:
         # Only those who mirror need the network, and its module.
         return int(import_module("audit.verifier.mirror").main(given[1:]))

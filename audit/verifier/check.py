@@ -53,7 +53,7 @@ def check(
         _check_whole(path, report, known, openings, state)
     else:
         _check_file(path, report, known, openings, state)
-    if openings is not None and report.kind in ("scoped", "receipt"):
+    if openings is not None and (fast or report.kind not in ("log", "folder")):
         report.warnings += (notice("unused_openings"),)
     report.seconds = time.perf_counter() - started
     return report
@@ -64,12 +64,13 @@ def verify(export: Iterable[bytes], *, expected_heads: Iterable[str] = ()) -> Re
 
     `expected_heads` are leaf hashes (hexadecimal) noted earlier: each must be that of some entry.
     """
-    report = Report(when=int(time.time()))
+    started, report = time.perf_counter(), Report(when=int(time.time()))
     known = Known(heads=frozenset(_noted_head(head) for head in expected_heads))
     with tempfile.SpooledTemporaryFile(_IN_MEMORY) as file:
         for line in export:
             file.write(line.removesuffix(b"\n") + b"\n")
         _check_whole(cast("BinaryIO", file), report, known, None, None)
+    report.seconds = time.perf_counter() - started
     return report
 
 
@@ -78,35 +79,31 @@ def _check_file(path: Path, report: Report, known: Known, openings: Path | None,
         if not file.seekable():
             raise Unreadable(f"{path} is no file that can be read twice; save the export first")
         beginning = file.read(len(lines.ENTRY))
+        receipt = None if beginning == lines.ENTRY else receipt_in(path)
         if beginning.startswith(b'{"scope":'):
             check_scoped(file, known, report)
-            return
-        receipt = None if beginning == lines.ENTRY else receipt_in(path)
-        if receipt is not None:
+        elif receipt is not None:
             check_receipt(receipt, known, report)
-            return
-        if (
-            beginning
-            and not beginning.startswith(b'{"head":')
-            and not lines.end_of_entries(file, lines.ENTRY)
-        ):
+        elif _holds_a_log(file, beginning):
+            _check_whole(file, report, known, openings, state)
+        else:
             raise Unreadable(f"{path} is neither an export of the audit log nor a receipt with its proof")
-        _check_whole(file, report, known, openings, state)
+
+
+def _holds_a_log(file: BinaryIO, beginning: bytes) -> bool:
+    """However its beginning was damaged. An empty file is an export that was cut to nothing."""
+    return beginning in (b"", b'{"head":{"') or lines.end_of_entries(file, lines.ENTRY) > 0
 
 
 def _check_whole(
     source: Path | BinaryIO, report: Report, known: Known, openings: Path | None, state: Path | None
 ) -> None:
-    fast = not report.thorough
     with Records() as records:
-        asked = Asked(known, fast, records)
+        asked = Asked(known, not report.thorough, records)
         whole = read_folder(source, asked) if isinstance(source, Path) else read_lines(source, asked)
         settled = None
-        if not fast and not whole.hashes_only and whole.reading.finding is None:
-            if openings is not None:
-                with openings.open("rb") as file:
-                    records.openings(file)
-            settled = records.settle()
+        if report.thorough and not whole.hashes_only and whole.reading.finding is None:
+            settled = _settled(records, openings)
     _fill(report, whole, settled)
     found = [*whole.findings, *(settled.findings if settled else ())]
     if whole.reading.finding is not None:
@@ -120,6 +117,13 @@ def _check_whole(
         memory.save(state, keep)
 
 
+def _settled(records: Records, openings: Path | None) -> Settled:
+    if openings is not None:
+        with openings.open("rb") as file:
+            records.openings(file)
+    return records.settle()
+
+
 def _fill(report: Report, whole: Whole, settled: Settled | None) -> None:
     """What the report says of any log, whole or not."""
     reading, checkpoint = whole.reading, whole.stated.checkpoint
@@ -128,11 +132,8 @@ def _fill(report: Report, whole: Whole, settled: Settled | None) -> None:
     report.head = reading.head
     report.origin = rules.origin
     if checkpoint is not None:
-        report.origin, report.size, report.root = (
-            checkpoint.origin,
-            checkpoint.size,
-            root_text(checkpoint.root),
-        )
+        report.origin, report.size = checkpoint.origin, checkpoint.size
+        report.root = root_text(checkpoint.root)
     if whole.stated.sm3 is not None:
         report.sm3_size = whole.stated.sm3.size
     if report.thorough:

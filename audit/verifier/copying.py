@@ -22,6 +22,7 @@ from audit.verifier.sm2 import sm3
 from audit.verifier.source import Absent, Forbidden, Source, Unreachable
 from audit.verifier.tiles import ENTRIES, HASH, WIDTH, BadBundle
 from audit.verifier.tree import leaf_hash, sha256
+from audit.verifier.trust import SM3_NAME
 from audit.verifier.wording import finding
 
 CONNECTIONS = 4
@@ -289,7 +290,10 @@ class _Round:
         report.warnings = ()
         signed = signatures(report, trees["tile"], self._known, self._rules.keys, handovers)
         wrong, parallel = signed.fault or signed.lack, trees.get("tile-sm3")
-        if wrong is None and parallel is not None and self._known.trusted:
+        if parallel is not None and parallel.origin != trees["tile"].origin + SM3_NAME:
+            path = CHECKPOINTS["tile-sm3"]
+            wrong = wrong or finding("other_log", path=path, own=trees["tile"].origin, other=parallel.origin)
+        elif wrong is None and parallel is not None and self._known.trusted:
             wrong = signed.trust.of_the_sm3_tree(parallel.size).judge(parallel, CHECKPOINTS["tile-sm3"])[1]
         return signed, wrong
 

@@ -108,12 +108,18 @@ def judge(report: Report, whole: Whole, known: Known) -> tuple[Finding | None, M
 
 
 def remembered(checkpoint: Checkpoint, events: Iterable[KeyEvent], trust: Trust, known: Known) -> Memory:
-    """The tree that is signed. What the checkpoint does not cover yet, a folder of the same day may lack."""
+    """The tree that is signed, or the larger one remembered already, since both agree.
+
+    What the checkpoint does not cover yet is not remembered: a folder of the same day may lack it.
+    """
     gone = {event.vkey for event in events if not event.added and event.seq < checkpoint.size}
-    before = () if known.memory is None else known.memory.retired
-    retired = {parse_key(vkey) for vkey in gone} | {*before}
-    live = trust.live(checkpoint.size)
-    return Memory(checkpoint.origin, checkpoint.size, checkpoint.root, tuple(live), tuple(retired))
+    retired = {parse_key(vkey) for vkey in gone}
+    size, root = checkpoint.size, checkpoint.root
+    if known.memory is not None:
+        retired |= {*known.memory.retired}
+        if known.memory.size > size:
+            size, root = known.memory.size, known.memory.root
+    return Memory(checkpoint.origin, size, root, tuple(trust.live(checkpoint.size)), tuple(retired))
 
 
 def _root_fits(noted: Noted, whole: Whole) -> bool:

@@ -19,7 +19,7 @@ _VKEY = re.compile(r"[^+]+\+[0-9a-f]{8}\+")
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """A checkpoint seen elsewhere: by another party, in the header of an API answer, at a witness."""
+    """A checkpoint, and where it is written."""
 
     path: str
     checkpoint: Checkpoint
@@ -37,10 +37,12 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Known:
+    """`memory_path` says where the memory is written."""
+
     keys: tuple[Key, ...] = ()
     policy: Policy | None = None
     heads: frozenset[bytes] = frozenset()  # leaf hashes
-    checkpoints: tuple[Noted, ...] = ()
+    checkpoints: tuple[Noted, ...] = ()  # seen by another party, in the header of an API answer, at a witness
     memory: Memory | None = None
     memory_path: str = ""
 

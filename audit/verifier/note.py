@@ -67,6 +67,8 @@ class Key:
         time = None
         if self.kind == COSIGNATURE:
             time, signature = int.from_bytes(signature[:8], "big"), signature[8:]
+            if time >= 1 << 63:
+                raise BadSignature(f"{self.name} states a time that the format does not allow")
             text = b"cosignature/v1\ntime %d\n" % time + text
         try:
             Ed25519PublicKey.from_public_bytes(self.public).verify(signature, text)

@@ -7,16 +7,18 @@ signed: the entries around it are not there to see. A bare note hands nothing ov
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from audit.verifier import tree
 from audit.verifier.form import Fields, NotForm, fields_of
 from audit.verifier.judgement import Signatures, root_text, signatures
-from audit.verifier.known import Known, Noted
-from audit.verifier.note import Checkpoint, Malformed, parse_checkpoint, parse_key
+from audit.verifier.known import Known
+from audit.verifier.note import BadSignature, Checkpoint, Key, Malformed, parse_checkpoint, parse_key
 from audit.verifier.proof import HEADER, Proof, parse_proof
 from audit.verifier.result import Finding, Personal, Report
 from audit.verifier.rules import KeyEvent
+from audit.verifier.trust import Trust
 from audit.verifier.wording import finding, notice
 
 
@@ -43,12 +45,28 @@ def signed(report: Report, checkpoint: Checkpoint, known: Known, handovers: list
     """Put the checkpoint and who signed it into the report. Raises Fault where a signature does not fit."""
     report.origin, report.size = checkpoint.origin, checkpoint.size
     report.root = root_text(checkpoint.root)
-    events = [_announcement(proof, checkpoint.origin) for proof in handovers]
-    noted = [Noted(f"keys/{proof.checkpoint.size}", proof.checkpoint) for proof in handovers]
-    found = signatures(report, checkpoint, known, events, noted)
+    keys = _handed_over(checkpoint.origin, known.trusted, handovers)
+    found = signatures(report, checkpoint, replace(known, keys=(*known.keys, *keys)), (), ())
     if found.fault is not None:
         raise Fault(found.fault)
     return found
+
+
+def _handed_over(origin: str, trusted: set[Key], handovers: list[Proof]) -> set[Key]:
+    """All trusted keys. What one proof announces counts for its own checkpoint alone.
+
+    Any checkpoint can be given one more signature line, so an announcement in a tree that nobody signed must not meet
+    a checkpoint that somebody did.
+    """
+    keys = trusted
+    for proof in handovers:
+        trust = Trust(origin, keys, [_announcement(proof, origin)])
+        try:
+            trust.learn(proof.checkpoint)
+        except BadSignature:
+            raise Fault(finding("signature", path=f"keys/{proof.checkpoint.size}")) from None
+        keys = keys | trust.keys
+    return keys
 
 
 def _announcement(proof: Proof, origin: str) -> KeyEvent:

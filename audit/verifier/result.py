@@ -99,7 +99,6 @@ class Report:
     acts: dict[str, int] = field(default_factory=dict)  # entries of each kind, by their `act`
     first_time: int | None = None
     last_time: int | None = None
-    since: int = 0  # entries below were verified in an earlier run and not read again
     seconds: float = 0.0  # the verification took
     when: int = 0  # it began: seconds since the epoch
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
 from audit.verifier.result import Report, Verdict
+from audit.verifier.wording import printable
 
 LANGUAGES = ("zh", "en", "both")
 _VERDICTS = {
@@ -25,8 +26,11 @@ _Say = Callable[[str, str], str]
 
 
 def lines(report: Report, language: str = "both") -> Iterator[str]:
-    """Requires: `language` is one of LANGUAGES."""
+    """Requires: `language` is one of LANGUAGES. Nothing in them steers the terminal."""
+    yield from map(printable, _lines(report, language))
 
+
+def _lines(report: Report, language: str) -> Iterator[str]:
     def say(zh: str, en: str) -> str:
         return {"zh": zh, "en": en}.get(language, f"{zh} · {en}")
 
@@ -51,7 +55,7 @@ def _facts(report: Report, say: _Say) -> Iterator[str]:
         yield f"{say('机构', 'organization')} {report.scope}"
     for name, value in report.facts.items():
         yield f"{say('凭证', 'receipt')} {name} {value}"
-    if report.ok and report.kind in ("log", "folder"):
+    if report.ok and report.entries and report.kind in ("log", "folder"):
         yield f"{say('链头', 'head')} {report.head}"
     if report.size is not None:
         yield f"{say('检查点', 'checkpoint')} {report.size} {report.root}"

@@ -24,7 +24,7 @@ _BROKEN = {
     ),
     "backlink": (
         "第 {seq} 条已被改动：其中所记的前条哈希不是第 {before} 条的，而下一条的记载证明原来写对了",
-        "entry {seq} was changed: it holds another hash of entry {before}; the next one proves that it once held the right one",
+        "entry {seq} was changed: it holds another hash of entry {before}; by the next one it once held the right one",
     ),
     "first_link": (
         "第 0 条已被改动：它之前没有条目，前条哈希应为 64 个零",
@@ -242,11 +242,14 @@ def notice(code: str, **values: Any) -> Notice:
     return Notice(code, zh.format_map(said), en.format_map(said))
 
 
+def printable(text: str) -> str:
+    """What came out of a file may hold anything: nothing of it may steer a terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 def _safe(values: dict[str, Any]) -> dict[str, str]:
-    """What came out of a file may hold anything: only what prints is shown, and no more than a line of it."""
-    return {name: _printable(str(value)) for name, value in values.items()}
+    return {name: printable(_cut(str(value))) for name, value in values.items()}
 
 
-def _printable(text: str) -> str:
-    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[: _LONGEST + 1])
-    return shown if len(shown) <= _LONGEST else shown[:_LONGEST] + "…"
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"

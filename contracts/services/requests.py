@@ -114,7 +114,7 @@ def decide_request(
     decision.decided_by, decision.decided = actor.user, timezone.now()
     decision.save()
     record(
-        Event.REQUEST_DECIDED, actor=actor, about=request.audit_ref, part=decision.part, outcome=str(outcome)
+        Event.REQUEST_DECIDED, actor=actor, about=request.audit_ref, part=decision.part, decision=str(outcome)
     )
     if outcome == Outcome.DECLINE:
         move(request, RequestState.DECLINED, actor=actor)

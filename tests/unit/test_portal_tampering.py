@@ -6,33 +6,15 @@ import json
 
 import pytest
 
-from audit import chain
 from audit.verifier.check import verify
 from dataspace.portal.tampering import Forged, Forgery
+from tests import log_world as world
 
 ENTRIES = 6
 
 
 def log() -> list[bytes]:
-    prev, lines = chain.GENESIS, []
-    for seq in range(ENTRIES):
-        body = chain.body(
-            {
-                "act": "account.login",
-                "actor": f"a{seq}",
-                "id": str(seq),
-                "obj": "-",
-                "org": "",
-                "out": "ok",
-                "t": seq,
-                "v": 1,
-            }
-        )
-        entry = chain.seal(prev, seq, body)
-        prev = chain.leaf(entry)
-        lines.append(entry + b"\n")
-    head = {"head": {"entries": ENTRIES, "leaf": prev.hex()}}
-    return [*lines, json.dumps(head, separators=(",", ":")).encode() + b"\n"]
+    return world.jsonl(world.Log(tuple(world.seal(world.bodies(ENTRIES)))))[:-1]
 
 
 def noted(lines: list[bytes]) -> str:
@@ -74,4 +56,4 @@ def test_what_was_changed_is_shown_before_and_after() -> None:
     lines = list(forged.lines(log()))
     assert forged.before == log()[2]
     assert forged.after == lines[2] != log()[2]
-    assert json.loads(forged.before)["actor"] == "a2" != json.loads(lines[2])["actor"]
+    assert json.loads(forged.before)["actor"] == "account-2" != json.loads(lines[2])["actor"]

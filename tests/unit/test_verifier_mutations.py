@@ -168,11 +168,10 @@ def test_a_flipped_bit_in_an_opening_is_found(log, tmp_path):
     for at in places(told[:-1], 100):
         path.write_bytes(flipped(told, at))
         try:
-            report = check(tmp_path / "log.jsonl", TRUSTED, openings=path)
-        except Unreadable as error:
-            assert "line" in str(error)
+            found = check(tmp_path / "log.jsonl", TRUSTED, openings=path).finding
+        except Unreadable:
             continue
-        assert report.finding.code in ("opening", "opening_unknown", "missing"), at
+        assert found.code in ("opening", "opening_unknown", "missing"), at
 
 
 def dropped(entries: list[bytes], seq: int) -> list[bytes]:

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 import pytest
+from pymerkle import InmemoryTree
 
 from audit.verifier import tree
 
@@ -80,3 +81,78 @@ def test_the_root_of_a_stream_is_that_of_the_definition_however_it_is_cut():
 def test_a_frontier_of_another_size_is_refused():
     with pytest.raises(ValueError, match="subtree roots"):
         tree.Frontier(3, [bytes(32)])
+
+
+LARGEST = 300
+
+
+@pytest.fixture(scope="module")
+def other() -> InmemoryTree:
+    """A tree by other hands. Its leaves count from 1, and its proofs begin with the node they start from."""
+    other = InmemoryTree(algorithm="sha256")
+    for n in range(LARGEST):
+        other.append_entry(b"%d" % n)
+    return other
+
+
+@pytest.fixture(scope="module")
+def leaves() -> list[bytes]:
+    return [tree.leaf_hash(b"%d" % n) for n in range(LARGEST)]
+
+
+def test_every_root_is_that_of_the_tree_by_other_hands(other, leaves):
+    mine = tree.Frontier()
+    for size in range(1, LARGEST + 1):
+        mine.extend(leaves[size - 1 : size])
+        assert mine.root() == other.get_root(size)
+
+
+def test_every_inclusion_proof_by_other_hands_is_accepted_and_no_other(other, leaves):
+    roots = [other.get_root(size) for size in range(1, LARGEST + 1)]
+    for size in range(1, LARGEST + 1):
+        for index in range(size):
+            leaf, *proof = other.prove_inclusion(index + 1, size).path
+            assert leaf == leaves[index]
+            tree.check_inclusion(index, size, leaf, proof, roots[size - 1])
+            if index % 17 == size % 17:
+                for wrong in (
+                    (index, size, leaves[index - 1] if size > 1 else bytes(32), proof, roots[size - 1]),
+                    (index, size, leaf, [*proof, bytes(32)], roots[size - 1]),
+                    (index, size, leaf, proof, roots[size % LARGEST]),
+                    (index, size, leaf, proof[1:], roots[size - 1])
+                    if proof
+                    else (size, size, leaf, proof, leaf),
+                ):
+                    with pytest.raises(tree.InvalidProof):
+                        tree.check_inclusion(*wrong)
+
+
+def as_rfc_6962(proof, first: int) -> list[bytes]:
+    """Theirs climbs from the leaf after the smaller tree, `subset` marks the nodes of the smaller one.
+
+    Ours begins with the last of its perfect subtrees, left out where that is the whole smaller tree.
+    """
+    path, at = list(proof.path), 1
+    beside = path[0]
+    while not proof.subset[at]:
+        beside = tree.node_hash(beside, path[at])
+        at += 1
+    begun = [] if first & (first - 1) == 0 else [path[at]]
+    return [*begun, beside, *path[at + 1 :]]
+
+
+def test_every_consistency_proof_by_other_hands_is_accepted_and_no_other(other):
+    roots = [b"", *(other.get_root(size) for size in range(1, LARGEST + 1))]
+    for second in range(1, LARGEST + 1):
+        for first in range(1, second + 1):
+            proof = as_rfc_6962(other.prove_consistency(first, second), first) if first < second else []
+            tree.check_consistency(first, second, roots[first], roots[second], proof)
+            if first % 13 == second % 13 and first < second:
+                for wrong in (
+                    (first, second, roots[first - 1] or bytes(32), roots[second], proof),
+                    (first, second, roots[first], roots[second - 1], proof),
+                    (first, second, roots[first], roots[second], proof[:-1]),
+                    (first, second, roots[first], roots[second], [*proof, bytes(32)]),
+                ):
+                    with pytest.raises(tree.InvalidProof):
+                        tree.check_consistency(*wrong)
