@@ -178,9 +178,7 @@ class _Round:
                 both = (growth.before, after) if growth.before and found.code == "fork" else ()
                 raise _Wrong(found, *both)
             if tree == "tile":
-                self._handovers = [
-                    n for n in self._handovers if growth.root_at(n.checkpoint.size) == n.checkpoint.root
-                ]
+                self._handovers = [noted for noted in self._handovers if _stands(noted.checkpoint, growth)]
         for place in bundles:
             self._check_bundle(place, trees["tile"].size)
 
@@ -309,6 +307,11 @@ class _Round:
             self._replica.folder / MEMORY, remembered(main, self._rules.keys, signed.trust, self._known)
         )
         self._replica.accept()
+
+
+def _stands(earlier: Checkpoint, growth: Growth) -> bool:
+    """It is an earlier state of the log."""
+    return earlier.origin == growth.after.origin and growth.root_at(earlier.size) == earlier.root
 
 
 def _places(size: int) -> Iterator[Place]:

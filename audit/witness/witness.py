@@ -108,12 +108,13 @@ class Witness:
         try:
             _check(request, root)
         except InvalidProof as error:
-            self._alarm(
-                checkpoint, body,
-                f"未能证明新检查点延续了已见证的（{size} 条）：日志可能被改写，也可能是有人误发",
-                f"nothing proves that it continues what was cosigned at size {size} ({error}): the log may have been "
-                "rewritten, or somebody else sent a wrong proof",
-            )  # fmt: skip
+            if checkpoint.size != size:  # else it is the very tree that was cosigned
+                self._alarm(
+                    checkpoint, body,
+                    f"未能证明新检查点延续了已见证的（{size} 条）：日志可能被改写，也可能是有人误发",
+                    f"nothing proves that it continues what was cosigned at size {size} ({error}): the log may have "
+                    "been rewritten, or somebody else sent a wrong proof",
+                )  # fmt: skip
             return _refusal(
                 HTTPStatus.UNPROCESSABLE_ENTITY, "一致性证明不成立", f"the consistency proof fails: {error}"
             )

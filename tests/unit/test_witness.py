@@ -161,7 +161,12 @@ def test_a_proof_that_does_not_fit_gets_422(witness, log):
     good = proof(log, 8, 20)
     for lines in ([], good[:-1], [*good, bytes(32)], good[::-1], [bytes(32), *good[1:]]):
         assert witness.add_checkpoint(request(log, 8, 20, lines)).status == HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+def test_a_proof_where_there_is_nothing_to_prove_gets_422_and_no_alarm(witness, log, tmp_path):
+    at_eight(witness, log)
     assert witness.add_checkpoint(request(log, 8, 8, [bytes(32)])).status == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert not (tmp_path / "w/evidence").exists()
 
 
 def test_a_proof_from_the_empty_tree_gets_422(witness, log):
