@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 import uuid
 from datetime import datetime
 from typing import Any
@@ -84,11 +83,9 @@ def run(stop: threading.Event) -> None:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
         if not cursor.fetchone()[0]:
             raise SealerBusy("another sealer is at work on this database")
-    looked = 0.0
+    watch = lag.Watch()
     while not stop.is_set():
-        if time.monotonic() - looked >= lag.EVERY:
-            lag.watch()
-            looked = time.monotonic()
+        watch.look()
         if seal_batch() < BATCH:  # many at once cost less than one after the other
             stop.wait(POLL_SECONDS)
     with connection.cursor() as cursor:
