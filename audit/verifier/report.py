@@ -163,7 +163,7 @@ def _praise(report: Report) -> Words:
         )
     if report.kind == "receipt":
         return (
-            f"凭证属实：日志第 {entry} 条记载了这份结果的发布。",
+            f"回执属实：日志第 {entry} 条记载了这份结果的发布。",
             f"The receipt is genuine: entry {entry} of the log records this release.",
         )
     if has(report, "hashes_only"):

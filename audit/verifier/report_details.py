@@ -18,7 +18,7 @@ _KINDS: dict[str, Words] = {
     "log": ("单文件导出", "one-file export"),
     "folder": ("日志文件夹", "folder of the log"),
     "scoped": ("某一机构的摘录", "extract for one organization"),
-    "receipt": ("结果凭证", "receipt of a release"),
+    "receipt": ("结果回执", "receipt of a release"),
 }
 
 
@@ -126,7 +126,7 @@ def _facts(report: Report, digest: str) -> Iterator[tuple[Words, str]]:
     if report.scope:
         yield ("机构", "organization"), report.scope
     for name, value in report.facts.items():
-        yield ("凭证", "receipt"), f"{name}: {value}"
+        yield ("回执", "receipt"), f"{name}: {value}"
     yield from _tree_facts(report)
     if report.finding is not None:
         place = "" if report.finding.seq is None else f", entry {report.finding.seq}"

@@ -37,7 +37,7 @@ CHECKS: dict[str, Words] = {
         "Each entry in the file stands in the log that the checkpoint signs",
     ),
     "receipt": (
-        "凭证的内容就是日志当时所记的内容，一字不差",
+        "回执的内容就是日志当时所记的内容，一字不差",
         "The receipt is, to the letter, the one that the log recorded",
     ),
     "signature": (

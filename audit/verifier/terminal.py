@@ -54,7 +54,7 @@ def _facts(report: Report, say: _Say) -> Iterator[str]:
     if report.scope:
         yield f"{say('机构', 'organization')} {report.scope}"
     for name, value in report.facts.items():
-        yield f"{say('凭证', 'receipt')} {name} {value}"
+        yield f"{say('回执', 'receipt')} {name} {value}"
     if report.ok and report.entries and report.kind in ("log", "folder"):
         yield f"{say('链头', 'head')} {report.head}"
     if report.size is not None:

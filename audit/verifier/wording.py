@@ -107,13 +107,13 @@ _BROKEN = {
         "第 {seq} 条不在检查点所签的日志中：{detail}",
         "entry {seq} does not stand in the log that the checkpoint signs: {detail}",
     ),
-    "receipt": ("凭证不合格式：{detail}", "the receipt is not as the format says: {detail}"),
+    "receipt": ("回执不合格式：{detail}", "the receipt is not as the format says: {detail}"),
     "receipt_entry": (
-        "第 {seq} 条所记的不是这份凭证：{detail}",
+        "第 {seq} 条所记的不是这份回执：{detail}",
         "entry {seq} does not speak of this receipt: {detail}",
     ),
     "consistency": (
-        "凭证所记的检查点（含 {size} 条）不在此日志的历史中：{detail}",
+        "回执所记的检查点（含 {size} 条）不在此日志的历史中：{detail}",
         "the checkpoint in the receipt (size {size}) is no earlier state of this log: {detail}",
     ),
 }  # fmt: skip
