@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -118,7 +118,8 @@ def celery_worker(broker: Broker) -> Iterator[psutil.Process]:
     finally:
         for child in [*descendants(worker), worker]:
             if child.is_running():
-                child.kill()
+                with suppress(psutil.NoSuchProcess):  # it may have ended by itself
+            child.kill()
         process.wait()
 
 
