@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 import pytest
-from django.utils.translation import override
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.utils.translation import override
 
 from audit import sealer
 from audit.models import Checkpoint, Entry, Trouble
