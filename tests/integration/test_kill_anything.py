@@ -119,7 +119,7 @@ def celery_worker(broker: Broker) -> Iterator[psutil.Process]:
         for child in [*descendants(worker), worker]:
             if child.is_running():
                 with suppress(psutil.NoSuchProcess):  # it may have ended by itself
-            child.kill()
+                    child.kill()
         process.wait()
 
 
