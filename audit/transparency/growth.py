@@ -65,7 +65,7 @@ class Growth:
         if b'"act":"log.key_' not in entry:  # canonical bytes are written in one way only
             return
         fields = json.loads(entry)
-        vkey = fields.get("x", {}).get("vkey", "")
+        vkey = str(fields.get("x", {}).get("vkey", ""))
         dates = self.keys.get(vkey, KeyDates())
         if fields["act"] == KEY_ADDED and dates.added is None:
             self.keys[vkey] = replace(dates, added=self.size)

@@ -133,7 +133,8 @@ class View:
         found = []
         for entry in Entry.objects.filter(act=Event.LOG_KEY_ADDED, seq__lt=self.size).order_by("seq"):
             note = notes_.get(min((size for size in notes_ if size > entry.seq), default=0))
-            if note is not None and note.size <= self.size:
+            vkey = str(entry.fields.get("x", {}).get("vkey"))
+            if note is not None and note.size <= self.size and publication.signed_by(note.raw, vkey):
                 proof = self.inclusion(entry.seq, note.size).proof
                 found.append(notes.tlog_proof(entry.seq, proof, note.raw, extra=bytes(entry.body)))
         return found

@@ -77,14 +77,14 @@ def keep_key_changes(folder: Path, keys: Mapping[str, KeyDates]) -> None:
         if dates.added is None:
             continue
         row = Checkpoint.objects.filter(size__gt=dates.added).order_by("size").first()
-        if row is None or not _signed_by(bytes(row.note), vkey):
+        if row is None or not signed_by(bytes(row.note), vkey):
             continue
         path = folder / KEYS / str(row.size)
         if files.read(path) != bytes(row.note):
             files.put(path, bytes(row.note))
 
 
-def _signed_by(note: bytes, vkey: str) -> bool:
+def signed_by(note: bytes, vkey: str) -> bool:
     """An announcement of a key that is not ours signs nothing."""
     try:
         key = parse_key(vkey)

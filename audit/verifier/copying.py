@@ -302,7 +302,7 @@ class _Round:
             self._replica.stage(CHECKPOINTS[tree], after.raw)
         # Before the tiles are in place: an entry about a key is read once.
         memory.save(
-            self._replica.folder / MEMORY, remembered(main, self._rules.keys, signed.trust, self._known)
+            self._replica.folder / MEMORY, remembered(main, signed.trust, self._known)
         )
         self._replica.accept()
 

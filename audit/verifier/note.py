@@ -81,7 +81,7 @@ def parse_key(vkey: str) -> Key:
     """Raises Malformed, also where the id does not fit the key."""
     name, first, rest = vkey.strip().partition("+")
     hex_id, second, material = rest.partition("+")
-    if not (name and first and second) or any(c.isspace() for c in name):
+    if not (name and first and second) or any(c.isspace() or "\ud800" <= c <= "\udfff" for c in name):
         raise Malformed(f"not a key: {vkey[:80]!r} (expected name+id+base64)")
     raw = _base64(material, "key")
     for kind, length in _PUBLIC_BYTES.items():
