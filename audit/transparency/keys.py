@@ -3,8 +3,8 @@
 The folder says what is wanted, the log says when. A key signs the checkpoints that hold its announcement
 (`log.key_added`), and none that holds its end (`log.key_retired`); its private half is destroyed once such a checkpoint
 is published. What is wanted is on the disk before it is recorded, and recorded again by the checkpointer if it was not:
-so the two cannot fall apart. An entry that nobody asked for here neither adds a signature nor takes one away, and nobody
-outside believes it: an entry about a key is signed by the keys in use.
+so the two cannot fall apart. An entry that nobody asked for here neither adds a signature nor takes one away. Nor does
+anybody outside believe it: an entry about a key is signed by the keys in use.
 """
 
 from __future__ import annotations

@@ -15,9 +15,13 @@ from audit.models import Trouble
 
 log = logging.getLogger("audit.checkpointer")
 
-SIGNING, QUORUM, KEY, WITNESS, STAMP = "signing", "quorum", "key", "witness", "stamp"
+SEALING, SIGNING, QUORUM, KEY, WITNESS, STAMP = "sealing", "signing", "quorum", "key", "witness", "stamp"
 
 TEXT: dict[str, StrOrPromise] = {
+    "sealing.refused": _(
+        "Among the entries that wait, %(number)s are none: %(id)s is the first (%(reason)s). They stay there and are not "
+        "sealed; find out who wrote them."
+    ),
     "signing.rolled_back": _(
         "The database holds %(entries)s entries, and %(signed)s were signed: it went back in time. Restore the newer "
         "database."

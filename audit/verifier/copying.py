@@ -26,6 +26,7 @@ from audit.verifier.wording import finding
 
 CONNECTIONS = 4
 LONGEST_NOTE = 1 << 20
+MOST_ENTRIES = 1 << 28  # of a log that is mirrored: what is to be fetched is listed in memory
 DIGESTS = {"tile": sha256, "tile-sm3": sm3}  # of each tree
 MEMORY = ".mirror.json"
 _ABOUT_KEYS = tuple(f'"act":"{act}"'.encode() for act in KEY_ACTS)
@@ -85,6 +86,10 @@ class _Round:
         trees = {"tile": main} if parallel is None else {"tile": main, "tile-sm3": parallel}
         report, self._rules.origin = self._copied.report, main.origin
         report.origin, report.size, report.root = main.origin, main.size, root_text(main.root)
+        if main.size > MOST_ENTRIES:
+            raise Unreadable(
+                f"{main.size} 条，多于镜像所能容纳的 · entries, more than the {MOST_ENTRIES} a mirror takes"
+            )
         if parallel is not None and parallel.size > main.size:
             raise _Wrong(finding("ahead", main.size, size=parallel.size))
         self._beside(main)
@@ -301,9 +306,7 @@ class _Round:
         for tree, after in trees.items():
             self._replica.stage(CHECKPOINTS[tree], after.raw)
         # Before the tiles are in place: an entry about a key is read once.
-        memory.save(
-            self._replica.folder / MEMORY, remembered(main, signed.trust, self._known)
-        )
+        memory.save(self._replica.folder / MEMORY, remembered(main, signed.trust, self._known))
         self._replica.accept()
 
 

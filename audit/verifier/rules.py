@@ -194,10 +194,10 @@ class Rules:
     @staticmethod
     def _erasure(_seq: int, fields: Fields) -> None:
         said = fields.get("x", {})
-        ids, fields = said.get("ids"), said.get("fields")
+        ids, names = said.get("ids"), said.get("fields")
         if not isinstance(ids, list) or not ids or not all(is_uuid(one) for one in ids):
             raise _Wrong("ids are not event ids")
-        if not isinstance(fields, list) or not fields or not all(isinstance(one, str) for one in fields):
+        if not isinstance(names, list) or not names or not all(isinstance(one, str) for one in names):
             raise _Wrong("fields are not names of fields")
         if not isinstance(said.get("basis"), str) or not said["basis"]:
             raise _Wrong("there is no basis")

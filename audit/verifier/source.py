@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import threading
 import urllib.parse
 import zlib
+from contextlib import suppress
 
 SECONDS = 30.0  # for each step of an answer
+ANSWER_SECONDS = (
+    300.0  # for a whole one: who sends a byte now and then shall not keep a mirror from noticing a fork
+)
 _PACKING = 1 << 14  # bytes by which gzip may make longer what it cannot shorten
 
 
@@ -26,7 +31,9 @@ class Forbidden(Unreachable):
 class Source:
     """The files below one URL. Safe to be asked by many threads. Redirects are not followed: the token stays here."""
 
-    def __init__(self, url: str, token: str = "", seconds: float = SECONDS) -> None:
+    def __init__(
+        self, url: str, token: str = "", seconds: float = SECONDS, answer_seconds: float = ANSWER_SECONDS
+    ) -> None:
         """`url` such as `https://data.example/log`; `token` is an API token. Raises ValueError."""
         parts = urllib.parse.urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
@@ -39,7 +46,7 @@ class Source:
         self.with_token = bool(token)
         if token:
             self._headers["Authorization"] = f"Token {token}"
-        self._seconds = seconds
+        self._seconds, self._answer_seconds = seconds, answer_seconds
         self._own = threading.local()
         self._opened: list[http.client.HTTPConnection] = []
 
@@ -70,8 +77,14 @@ class Source:
         """Raises Unreachable, ConnectionError."""
         try:
             connection.request("GET", f"{self._prefix}/{urllib.parse.quote(path)}", headers=self._headers)
-            answer = connection.getresponse()
-            body = answer.read(longest + _PACKING)
+            cut = threading.Timer(self._answer_seconds, _hang_up, [connection.sock])
+            cut.daemon = True
+            cut.start()
+            try:
+                answer = connection.getresponse()
+                body = answer.read(longest + _PACKING)
+            finally:
+                cut.cancel()
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             if isinstance(error, ConnectionError):
@@ -94,6 +107,12 @@ class Source:
         if len(body) > longest:
             raise Unreachable(f"{path}: more than {longest} bytes")
         return body
+
+
+def _hang_up(connection: socket.socket) -> None:
+    """Whoever reads from it reads its end."""
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 def _unpacked(path: str, body: bytes, longest: int) -> bytes:

@@ -32,7 +32,9 @@ class Trust:
 
     def retired(self, size: int) -> set[Key]:
         """Keys, trusted or not, that the tree of `size` entries says to be retired."""
-        ended = [(event, parse_key(event.vkey)) for event in self._events if not event.added and event.seq < size]
+        ended = [
+            (event, parse_key(event.vkey)) for event in self._events if not event.added and event.seq < size
+        ]
         return {key for event, key in ended if event.signers(self.origin, {*self.keys, key})}
 
     def strays(self) -> list[KeyEvent]:

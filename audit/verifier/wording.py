@@ -70,6 +70,10 @@ _BROKEN = {
         "开示文件中的第 {seq} 条没有个人字段 {name}",
         "the openings name entry {seq} with a personal field {name}, which it does not have",
     ),
+    "opening_repeated": (
+        "开示文件不止一次说到第 {seq} 条的个人字段 {name}",
+        "the openings speak of entry {seq}, personal field {name}, more than once",
+    ),
     "missing": (
         "第 {seq} 条个人字段 {name} 缺失：既未开示，也无删除记录",
         "entry {seq}: its personal field {name} is missing; it is neither opened nor withheld, and no entry erased it",

@@ -20,7 +20,9 @@ from audit.witness.key import WitnessKey, parse_witness_key
 
 _KEY, _CHECKPOINTS, _LOCK, _EVIDENCE = "key", "checkpoints.json", "lock", "evidence"
 _VERSION = 1
-MOST_EVIDENCE = 1000  # refused checkpoints kept; anybody can send a true checkpoint with a false proof
+# Refused checkpoints kept. Anybody can send a true checkpoint with a false proof; forks, which nobody but the log can
+# sign, have as many places again.
+MOST_EVIDENCE = 1000
 
 
 class CannotStart(RuntimeError):
@@ -71,7 +73,7 @@ class Memory:
         _put(self._folder / _CHECKPOINTS, _written(latest.values()))
         self._latest = latest
 
-    def keep_evidence(self, refused: Checkpoint, body: bytes) -> Path | None:
+    def keep_evidence(self, refused: Checkpoint, body: bytes, *, fork: bool) -> Path | None:
         """Keep a refused request and what was held against it. None if it was kept before, or the folder is full."""
         held = self._latest.get(refused.origin)
         folder = self._folder / _EVIDENCE
@@ -79,7 +81,8 @@ class Memory:
         # Named after both texts: the same pair is kept once, whatever proof comes with it.
         both = refused.note.text + (held.note.text if held else b"")
         path = folder / f"{hashlib.sha256(both).hexdigest()[:32]}.refused"
-        if path.exists() or sum(1 for _ in folder.glob("*.refused")) >= MOST_EVIDENCE:
+        most = MOST_EVIDENCE * (2 if fork else 1)
+        if path.exists() or sum(1 for _ in folder.glob("*.refused")) >= most:
             return None
         if held is not None:
             _put(path.with_suffix(".cosigned"), held.raw)

@@ -101,6 +101,7 @@ class Witness:
             self._alarm(
                 checkpoint, body,
                 "同一大小签出了两个不同的树根，日志已分叉", "the log signed two roots for one size: it has forked",
+                fork=True,
             )  # fmt: skip
             return Answer(HTTPStatus.CONFLICT, b"%d\n" % size, SIZE)
         if request.old != size:
@@ -108,24 +109,26 @@ class Witness:
         try:
             _check(request, root)
         except InvalidProof as error:
+            if (
+                checkpoint.root == root
+            ):  # the very tree that was cosigned: only the proof is wrong, whoever sent it
+                return _no_proof(error)
             self._alarm(
                 checkpoint, body,
                 f"未能证明新检查点延续了已见证的（{size} 条）：日志可能被改写，也可能是有人误发",
                 f"nothing proves that it continues what was cosigned at size {size} ({error}): the log may have been "
                 "rewritten, or somebody else sent a wrong proof",
             )  # fmt: skip
-            return _refusal(
-                HTTPStatus.UNPROCESSABLE_ENTITY, "一致性证明不成立", f"the consistency proof fails: {error}"
-            )
+            return _no_proof(error)
         line = self._memory.key.cosign(checkpoint.note.text, int(self._clock()))
         self._memory.remember(checkpoint.note.text, line)
         _logger.info("已见证 · cosigned %s, %d", checkpoint.origin, checkpoint.size)
         return Answer(HTTPStatus.OK, line)
 
-    def _alarm(self, checkpoint: Checkpoint, body: bytes, zh: str, en: str) -> None:
+    def _alarm(self, checkpoint: Checkpoint, body: bytes, zh: str, en: str, *, fork: bool = False) -> None:
         """Say it loudly and keep what was sent. A folder that is full changes no answer."""
         try:
-            kept = self._memory.keep_evidence(checkpoint, body)
+            kept = self._memory.keep_evidence(checkpoint, body, fork=fork)
         except OSError as error:
             kept = None
             _logger.error("证据未能保存 · the evidence could not be kept: %s", error)
@@ -143,6 +146,12 @@ def _check(request: Request, root: bytes) -> None:
         check_consistency(request.old, new.size, root, new.root, request.proof)
     elif request.proof:
         raise InvalidProof("the proof from the empty tree is empty")
+
+
+def _no_proof(error: InvalidProof) -> Answer:
+    return _refusal(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "一致性证明不成立", f"the consistency proof fails: {error}"
+    )
 
 
 def _refusal(status: HTTPStatus, zh: str, en: str) -> Answer:
