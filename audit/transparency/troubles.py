@@ -19,8 +19,8 @@ SEALING, SIGNING, QUORUM, KEY, WITNESS, STAMP = "sealing", "signing", "quorum", 
 
 TEXT: dict[str, StrOrPromise] = {
     "sealing.refused": _(
-        "Among the entries that wait, %(number)s are none: %(id)s is the first (%(reason)s). They stay there and are not "
-        "sealed; find out who wrote them."
+        "Among what waits to be sealed, %(number)s are no entries: %(id)s is the first (%(reason)s). They stay there "
+        "and are not sealed; find out who wrote them."
     ),
     "signing.rolled_back": _(
         "The database holds %(entries)s entries, and %(signed)s were signed: it went back in time. Restore the newer "
