@@ -7,17 +7,18 @@ what the log says of themselves is asked here.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import models
-from django.db.models import F, Func, IntegerField, Q, Value
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrOrPromise
 
+from audit import reading
 from audit.events import PERSONAL_TEXT, Event
 from audit.models import Entry, OutboxRow, Personal
 from audit.recorder import Who, record
@@ -88,42 +89,20 @@ class Erasure:
 
 
 def erasures_of(event_id: UUID) -> list[Erasure]:
-    """The erasures that name this event, oldest first, sealed or waiting."""
-    named = Func(
-        Value(f'"{event_id}"'.encode()),
-        F("body"),
-        function="position",
-        arg_joiner=" IN ",
-        output_field=IntegerField(),
-    )
-    rows = (Entry.objects.filter(act=Event.ERASED).order_by("seq"), OutboxRow.objects.order_by("pk"))
-    bodies = [
-        body
-        for found in rows
-        for body in found.annotate(named=named).filter(named__gt=0).values_list("body", flat=True)
-    ]
-    said = [json.loads(bytes(body)) for body in bodies]
+    """The erasures that name this event, newest first, sealed or waiting."""
     return [
-        Erasure(frozenset(one["x"]["fields"]), one["x"]["basis"], Entry.moment(one))
-        for one in said
-        if one["act"] == Event.ERASED
+        Erasure(frozenset(said["x"]["fields"]), said["x"]["basis"], Entry.moment(said))
+        for said in reading.of_kind(Event.ERASED, naming=str(event_id))
     ]
 
 
 def _checked_parties(ids: Collection[UUID], actor: Who) -> set[str]:
     """The organizations these entries concern. Raises Refused erasure.own."""
     parties: set[str] = set()
-    for fields in entries(ids):
+    for fields in reading.entries(ids):
         check_not_own(fields, actor)
         parties.update(Entry.parties_of(fields))
     return parties
-
-
-def entries(ids: Collection[UUID]) -> Iterator[dict[str, Any]]:
-    """What the entries of these events say, sealed or waiting."""
-    for model in (Entry, OutboxRow):
-        for body in model._default_manager.filter(event_id__in=ids).values_list("body", flat=True):  # noqa: SLF001
-            yield json.loads(bytes(body))
 
 
 def _ids_of_account(uid: str) -> set[UUID]:

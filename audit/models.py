@@ -41,20 +41,26 @@ class Entry(models.Model):
     leaf = models.BinaryField(max_length=32)
     body = models.BinaryField()
     event_id = models.UUIDField(unique=True)
-    act = models.CharField(_("event"), max_length=40, db_index=True)
-    actor = models.CharField(_("actor"), max_length=40, db_index=True)
-    org = models.CharField(_("organization"), max_length=40, db_index=True)
-    obj = models.CharField(_("object"), max_length=80, db_index=True)
+    act = models.CharField(_("event"), max_length=40)
+    actor = models.CharField(_("actor"), max_length=40)
+    org = models.CharField(_("organization"), max_length=40)
+    obj = models.CharField(_("object"), max_length=80)
     at = models.DateTimeField(_("time"))
     # The organizations it concerns: `org` and `cp`. Who may read one organization's entries searches here.
-    parties = ArrayField(models.CharField(max_length=40), default=list)
+    parties = ArrayField(models.TextField(), default=list)
     # Measured, not hashed: when it was put into the outbox, when it was chained. Null for entries from before.
     written = models.DateTimeField(null=True)
-    sealed = models.DateTimeField(null=True)
+    sealed = models.DateTimeField(null=True, db_default=Now())
 
     class Meta:
         db_table = "audit_entry"
-        indexes = [GinIndex(fields=["parties"], name="audit_entry_parties")]
+        indexes = [  # `db_index` would make a second one of each, for LIKE: each costs the sealer time
+            *(
+                models.Index(fields=[name, "seq"], name=f"audit_entry_{name}")
+                for name in ("act", "actor", "org", "obj")
+            ),
+            GinIndex(fields=["parties"], name="audit_entry_parties"),
+        ]
         ordering = ["-seq"]
         verbose_name = _("log entry")
         verbose_name_plural = _("log entries")
@@ -142,3 +148,36 @@ class Personal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.event_id} {self.field}"
+
+
+class Reconciliation(models.Model):
+    """The findings of one comparison of rows and entries, for the page; what counts stands in the entry of this id."""
+
+    event_id = models.UUIDField(primary_key=True)
+    day = models.DateField(db_index=True)
+    at = models.DateTimeField(auto_now_add=True)
+    next = models.BigIntegerField()  # entries below are accounted for
+    findings = models.JSONField()  # [{code, kind, ref, words}]
+
+    class Meta:
+        db_table = "audit_reconciliation"
+
+    def __str__(self) -> str:
+        return f"{self.day}: {len(self.findings)}"
+
+
+class Lag(models.Model):
+    """Whether entries wait too long at this moment (audit/lag.py). One row."""
+
+    since = models.DateTimeField(null=True)  # null: nothing is late
+    first = models.BigIntegerField(null=True)  # the first entry that was sealed after `since`
+    suspect = models.BigIntegerField(
+        null=True
+    )  # id in the outbox: late if it is still there at the next look
+    suspected = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "audit_lag"
+
+    def __str__(self) -> str:
+        return f"late since {self.since}" if self.since else "nothing is late"

@@ -16,7 +16,7 @@ from django.db import connection, transaction
 _ROWS = """
     SELECT e.seq, p.event_id, p.field, p.salt, p.value
     FROM audit_personal p JOIN audit_entry e ON e.event_id = p.event_id
-    WHERE %(scope)s = '' OR e.parties @> ARRAY[%(scope)s]::varchar[]
+    WHERE %(scope)s = '' OR e.parties @> ARRAY[%(scope)s]
     ORDER BY e.seq, p.field
 """
 

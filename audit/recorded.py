@@ -13,6 +13,7 @@ from operator import attrgetter
 from typing import ClassVar
 
 from django.db import models
+from django.db.models import Expression, Value
 
 from audit.events import Event
 
@@ -25,12 +26,16 @@ class Recorded(models.Model):
     """A row whose making and changes are entries. Subclasses set KIND and EVENTS.
 
     ABOUT is the kind and the path to the uid of what the row's entries are about: the row itself, unless it is a part
-    of something else (the signature of a contract). Facts that leave the row as it is have ids of their own.
+    of something else (the signature of a contract). STATE is what EVENTS goes by: a field's name or an expression. BY
+    is the path to the organization that must have made a part what it is, once its state is not "".
+    Facts that leave the row as it is have ids of their own.
     """
 
     KIND: ClassVar[str]
     EVENTS: ClassVar[Events]
     ABOUT: ClassVar[tuple[str, str] | None] = None
+    STATE: ClassVar[str | Expression] = Value("")
+    BY: ClassVar[str] = ""
 
     event_id = models.UUIDField(
         default=uuid.uuid4, editable=False

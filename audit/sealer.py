@@ -10,13 +10,14 @@ see, and holds up nothing else.
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from datetime import datetime
 
 from django.conf import settings
 from django.db import connection, transaction
 
-from audit import chain
+from audit import chain, lag
 from audit.events import Event
 from audit.models import Entry
 from audit.transparency import troubles
@@ -24,21 +25,20 @@ from audit.verifier.form import Fields, NotForm, fields_of
 from audit.verifier.rules import Rules
 
 BATCH = 1000
-POLL_SECONDS = 0.02
+POLL_SECONDS = 0.1
 _WIDTHS = {"act": 40, "actor": 40, "org": 40, "obj": 80}  # of the columns of audit_entry
 _LOCK = 0x64735F61756469  # any fixed number: "ds_audi"
 
 _TAKE = (
     "SELECT event_id, body, written FROM audit_outbox WHERE event_id <> ALL(%s::uuid[]) ORDER BY id LIMIT %s"
 )
-_PUT = """
-    INSERT INTO audit_entry (seq, prev, leaf, body, event_id, act, actor, org, obj, at, written, parties, sealed)
-    SELECT seq, prev, leaf, body, event_id, act, actor, org, obj, at, written, string_to_array(parties, ','),
-           clock_timestamp()
-    FROM unnest(%s::bigint[], %s::bytea[], %s::bytea[], %s::bytea[], %s::uuid[], %s::text[], %s::text[], %s::text[],
-                %s::text[], %s::timestamptz[], %s::timestamptz[], %s::text[])
-         AS t (seq, prev, leaf, body, event_id, act, actor, org, obj, at, written, parties)
-"""  # a list of lists of different lengths is no array: the parties come as text
+# Binary COPY takes half the time of an INSERT of the same rows, which the writers beside the sealer get.
+_COLUMNS = {
+    "seq": "int8", "prev": "bytea", "leaf": "bytea", "body": "bytea", "event_id": "uuid", "act": "varchar",
+    "actor": "varchar", "org": "varchar", "obj": "varchar", "at": "timestamptz", "parties": "text[]",
+    "written": "timestamptz",
+}  # fmt: skip
+_PUT = f"COPY audit_entry ({', '.join(_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
 _DROP = "DELETE FROM audit_outbox WHERE event_id = ANY(%s::uuid[])"
 
 
@@ -99,11 +99,14 @@ def _seal_batch(limit: int, refused: dict[uuid.UUID, str]) -> int:
             leaf = chain.leaf(entry)
             rows.append(
                 (seq, prev, leaf, entry, event_id, fields["act"], fields["actor"], fields["org"], fields["obj"],
-                 Entry.moment(fields), written, ",".join(Entry.parties_of(fields)))
+                 Entry.moment(fields), Entry.parties_of(fields), written)
             )  # fmt: skip
             seq, prev = seq + 1, leaf
         if rows:
-            cursor.execute(_PUT, [list(column) for column in zip(*rows, strict=True)])
+            with cursor.copy(_PUT) as copy:
+                copy.set_types(list(_COLUMNS.values()))
+                for row in rows:
+                    copy.write_row(row)
             cursor.execute(_DROP, [[row[4] for row in rows]])
         return len(rows)
 
@@ -124,10 +127,13 @@ def run(stop: threading.Event) -> None:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
         if not cursor.fetchone()[0]:
             raise SealerBusy("another sealer is at work on this database")
-    refused = Refused()
+    refused, looked = Refused(), 0.0
     refused.tell()
     while not stop.is_set():
-        if not seal_batch(refused=refused):
+        if time.monotonic() - looked >= lag.EVERY:
+            lag.watch()
+            looked = time.monotonic()
+        if seal_batch(refused=refused) < BATCH:  # many at once cost less than one after the other
             stop.wait(POLL_SECONDS)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])

@@ -28,6 +28,7 @@ class Stateful(Recorded):
     MOVES: ClassVar[Moves]
     FIRST: ClassVar[tuple[str, Event]]
     CHANGES: ClassVar[frozenset[Event]] = frozenset()
+    STATE = "state"
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     state = models.CharField(_("state"), max_length=20)

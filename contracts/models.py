@@ -98,6 +98,8 @@ class Decision(Recorded):
         Outcome.DECLINE: frozenset({Event.REQUEST_DECIDED}),
     }
     ABOUT = ("request", "request__uid")
+    STATE = "outcome"
+    BY = "organization__uid"
 
     request = models.ForeignKey(AccessRequest, on_delete=models.CASCADE, related_name="decisions")
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="decisions")
@@ -198,6 +200,8 @@ class Signature(Recorded):
     KIND = "signature"
     EVENTS = {"": frozenset({Event.CONTRACT_DRAFTED}), "signed": frozenset({Event.CONTRACT_SIGNED})}
     ABOUT = ("contract", "contract__uid")
+    STATE = models.Case(models.When(signed=None, then=models.Value("")), default=models.Value("signed"))
+    BY = "organization__uid"
 
     contract = models.ForeignKey(Contract, on_delete=models.CASCADE, related_name="signatures")
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="signatures")

@@ -36,6 +36,14 @@ def key_change(_request: HttpRequest, size: str) -> HttpResponse:
 
 
 @require_safe
+def listing(_request: HttpRequest, name: str) -> HttpResponse:
+    """What a folder holds, one name a line: a mirror cannot know it otherwise."""
+    names = sorted(path.name for path in Path(settings.TLOG_DIR, name).glob("[0-9]*"))
+    text = "".join(f"{one}\n" for one in names)
+    return HttpResponse(text, content_type=_NOTE, headers={"Cache-Control": _FRESH})
+
+
+@require_safe
 def stamp(_request: HttpRequest, day: str, kind: str) -> HttpResponse:
     return _file(f"{publication.STAMPS}/{day}.{kind}", _KINDS[kind], f"public, {_FOR_EVER}")
 
@@ -87,6 +95,7 @@ _DAY = r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})"
 
 urlpatterns = [
     re_path(r"^(?P<name>checkpoint|checkpoint\.sm3|policy)\Z", current, name="log-current"),
+    re_path(r"^(?P<name>keys|stamps)/\Z", listing, name="log-listing"),
     re_path(r"^keys/(?P<size>[1-9][0-9]{0,18})\Z", key_change, name="log-key-change"),
     re_path(rf"^stamps/{_DAY}\.(?P<kind>checkpoint|tsr)\Z", stamp, name="log-stamp"),
     re_path(rf"^tile/entries/{_NUMBER}\Z", Entries.as_view(), name="log-entries"),

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 
 from audit import sealer
 from audit.events import Event
+from audit.models import Entry
 from audit.recorder import record
 from audit.transparency.checkpointer import Cadence, Checkpointer
+from audit.verifier import tree
 from audit.verifier.note import Checkpoint, Key, parse_checkpoint, parse_key
 from parties.actors import SYSTEM
 
@@ -55,3 +57,37 @@ class PublishedLog:
 
     def public_keys(self) -> list[Key]:
         return [parse_key(one.vkey) for one in self.checkpointer.keys.all()]
+
+
+def leaves() -> list[bytes]:
+    return [bytes(leaf) for leaf in Entry.objects.order_by("seq").values_list("leaf", flat=True)]
+
+
+def naive_root(size: int) -> bytes:
+    growing = tree.Frontier()
+    growing.extend(leaves()[:size])
+    return growing.root()
+
+
+def with_triggers_off(*statements: str) -> None:
+    """What a superuser of the database can do."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute("ALTER TABLE audit_entry DROP CONSTRAINT IF EXISTS audit_entry_hash")
+        for statement in statements:
+            cursor.execute(statement)
+        cursor.execute("SET LOCAL session_replication_role = DEFAULT")
+
+
+class Rounds:
+    """A stop signal that comes after a number of waits, with something done before each."""
+
+    def __init__(self, *steps) -> None:
+        self.steps = list(steps)
+
+    def is_set(self) -> bool:
+        return not self.steps
+
+    def wait(self, _seconds: float) -> bool:
+        self.steps.pop(0)()
+        return self.is_set()

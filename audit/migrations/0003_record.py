@@ -1,9 +1,10 @@
 """No event id stands twice; the entry a business row belongs to; the organizations an entry concerns; sealing times;
-personal fields beside the log.
+personal fields beside the log; reconciliations; entries that wait too long.
 """
 
 import django.contrib.postgres.fields
 import django.contrib.postgres.indexes
+import django.db.models.functions.datetime
 from django.db import migrations, models
 
 FORWARD = r"""
@@ -91,11 +92,20 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='entry',
             name='parties',
-            field=django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), default=list, size=None),
+            field=django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), default=list, size=None),
         ),
         migrations.AddField(model_name='entry', name='written', field=models.DateTimeField(null=True)),
         migrations.AddField(model_name='entry', name='sealed', field=models.DateTimeField(null=True)),
+        migrations.AlterField('entry', 'sealed', models.DateTimeField(null=True, db_default=django.db.models.functions.datetime.Now())),
         migrations.RunSQL(PARTIES, migrations.RunSQL.noop),
+        *(
+            migrations.AlterField('entry', name, models.CharField(max_length=length, verbose_name=label))
+            for name, length, label in (('act', 40, 'event'), ('actor', 40, 'actor'), ('org', 40, 'organization'), ('obj', 80, 'object'))
+        ),
+        *(
+            migrations.AddIndex('entry', models.Index(fields=[name, 'seq'], name=f'audit_entry_{name}'))
+            for name in ('act', 'actor', 'org', 'obj')
+        ),
         migrations.AddIndex(
             model_name='entry',
             index=django.contrib.postgres.indexes.GinIndex(fields=['parties'], name='audit_entry_parties'),
@@ -112,4 +122,26 @@ class Migration(migrations.Migration):
             options={'db_table': 'audit_personal'},
         ),
         migrations.RunSQL(PERSONAL, PERSONAL_BACKWARD),
+        migrations.CreateModel(
+            name='Reconciliation',
+            fields=[
+                ('event_id', models.UUIDField(primary_key=True, serialize=False)),
+                ('day', models.DateField(db_index=True)),
+                ('at', models.DateTimeField(auto_now_add=True)),
+                ('next', models.BigIntegerField()),
+                ('findings', models.JSONField()),
+            ],
+            options={'db_table': 'audit_reconciliation'},
+        ),
+        migrations.CreateModel(
+            name='Lag',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('since', models.DateTimeField(null=True)),
+                ('first', models.BigIntegerField(null=True)),
+                ('suspect', models.BigIntegerField(null=True)),
+                ('suspected', models.DateTimeField(null=True)),
+            ],
+            options={'db_table': 'audit_lag'},
+        ),
     ]

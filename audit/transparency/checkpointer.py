@@ -32,7 +32,8 @@ from audit.transparency.signers import Signer, SignerFailed
 from audit.transparency.stamps import Stamping
 from audit.transparency.troubles import Finding, WillNotSign
 from audit.transparency.witnesses import NO_PROOF, Witnesses
-from audit.verifier.note import ED25519
+from audit.verifier.note import ED25519, BadSignature
+from audit.verifier.note import Checkpoint as Note
 from audit.verifier.policy import NONE, BadPolicy, Policy, parse_policy
 
 EVIDENCE = "evidence"  # in the private folder: what witnesses sent who saw another history
@@ -182,29 +183,38 @@ class Checkpointer:
         note_sm3 = self.memory.sm3.note if self.growth.sm3 and self.memory.sm3 else None
         publication.publish(self.folder, signed.note + collected.lines, note_sm3, collected.cosigners)
         self.published = signed.size
-        self._tidy()
+        self._tidy(signed.size)
 
     def _bring_back(self) -> int:
         """What a process killed while publishing left undone. Returns how many entries the published log covers."""
         note, row = publication.published(self.folder), Checkpoint.objects.first()
         if note is not None and (row is None or row.size < note.size):
-            witnesses = [one.key for one in self.policy.witnesses]
-            note_sm3 = publication.published(self.folder, publication.CHECKPOINT_SM3)
-            same = note_sm3.raw if note_sm3 and note_sm3.size == note.size else None
-            row = publication.add_row(note.raw, same, publication.cosigners_of(note, witnesses))
-        elif row is not None and (note is None or note.size < row.size):
+            row = self._row_of(note)
+        elif row is not None and (note is None or note.raw != bytes(row.note)):
             publication.put_again(self.folder, row)
+        if row is None:
+            return 0
         publication.restore(self.folder, self.growth.keys)
-        self.published = row.size if row is not None else 0
-        self._tidy()
-        return self.published
+        self._tidy(row.size)
+        return row.size
 
-    def _tidy(self) -> None:
+    def _row_of(self, note: Note) -> Checkpoint:
+        """The published file is what was signed last, and lacks its row. Raises WillNotSign."""
+        try:
+            cosigners = publication.cosigners_of(note, [one.key for one in self.policy.witnesses])
+        except BadSignature:
+            cosigners = None
+        if cosigners is None or not note.raw.startswith(self.memory.tree.note):
+            raise WillNotSign("published_differs", size=note.size, where=publication.CHECKPOINT)
+        sm3 = self.memory.sm3 if self.growth.sm3 else None
+        return publication.add_row(note.raw, sm3.note if sm3 else None, cosigners)
+
+    def _tidy(self, published: int) -> None:
         """What follows from a published checkpoint: checkpoints of new keys, the policy file, keys that may go."""
         dates = self.growth.keys
         publication.keep_key_changes(self.folder, dates)
-        keys.destroy_retired(self.keys, dates, self.published)
-        publication.keep_policy(self.folder, [one.key for one in self.signing(self.published)], self.policy)
+        keys.destroy_retired(self.keys, dates, published)
+        publication.keep_policy(self.folder, [one.key for one in self.signing(published)], self.policy)
         ours = {one.vkey: one for one in self.keys.all()}
         troubles.set_all(troubles.KEY, _strange_entries(dates, ours))
 
@@ -212,11 +222,10 @@ class Checkpointer:
 def _strange_entries(dates: dict[str, KeyDates], ours: dict[str, LogKey]) -> Iterator[Finding]:
     """Entries about keys that nobody asked for here."""
     for vkey, date in dates.items():
-        name = vkey[:300]
         if date.retired is not None and vkey in ours and not ours[vkey].retiring:
-            yield Finding("key.unknown_retirement", name, {"seq": date.retired})
+            yield Finding("key.unknown_retirement", vkey, {"seq": date.retired})
         elif date.added is not None and date.retired is None and vkey not in ours:
-            yield Finding("key.unknown_addition", name, {"seq": date.added})
+            yield Finding("key.unknown_addition", vkey, {"seq": date.added})
 
 
 # --- What it begins with ----------------------------------------------------------------------------------

@@ -53,12 +53,17 @@ def only_one(folder: Path, *, wait: bool = False) -> Iterator[bool]:
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        yield True
-    except BlockingIOError:
-        yield False
+        yield _locked(descriptor, 0 if wait else fcntl.LOCK_NB)
     finally:
         os.close(descriptor)
+
+
+def _locked(descriptor: int, patience: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | patience)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def destroy(path: Path) -> None:

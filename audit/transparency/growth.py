@@ -13,7 +13,8 @@ from audit.transparency import merkle, tiles
 from audit.transparency.tiles import SHA256_TREE, SM3_TREE, File
 
 GENESIS = bytes(32)  # what the first entry holds as the leaf hash of the entry before
-KEY_ADDED, KEY_RETIRED = "log.key_added", "log.key_retired"
+# Canonical bytes are written in one way only, and no text can hold these: its quotes would be escaped.
+_ADDED, _RETIRED = b'"act":"log.key_added"', b'"act":"log.key_retired"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,12 @@ class KeyDates:
 
     added: int | None = None
     retired: int | None = None
+
+    def after(self, entry: bytes, seq: int) -> KeyDates:
+        """With what `entry` says of the key. Of each kind the first counts."""
+        if _ADDED in entry:
+            return self if self.added is not None else replace(self, added=seq)
+        return self if self.retired is not None else replace(self, retired=seq)
 
 
 class Growth:
@@ -62,12 +69,18 @@ class Growth:
             yield tiles.bundle_file(self.size // merkle.TILE_WIDTH, self._bundle)
 
     def _note_keys(self, entry: bytes) -> None:
-        if b'"act":"log.key_' not in entry:  # canonical bytes are written in one way only
-            return
-        fields = json.loads(entry)
-        vkey = str(fields.get("x", {}).get("vkey", ""))
-        dates = self.keys.get(vkey, KeyDates())
-        if fields["act"] == KEY_ADDED and dates.added is None:
-            self.keys[vkey] = replace(dates, added=self.size)
-        elif fields["act"] == KEY_RETIRED and dates.retired is None:
-            self.keys[vkey] = replace(dates, retired=self.size)
+        vkey = vkey_of(entry)
+        if vkey:
+            self.keys[vkey] = self.keys.get(vkey, KeyDates()).after(entry, self.size)
+
+
+def vkey_of(entry: bytes) -> str:
+    """The key that an entry announces or ends; "" for any other, whatever it may hold."""
+    if not any(act in entry for act in (_ADDED, _RETIRED)):
+        return ""
+    try:
+        said = json.loads(entry).get("x")
+    except (ValueError, RecursionError):
+        return ""
+    vkey = said.get("vkey") if isinstance(said, dict) else None
+    return vkey if isinstance(vkey, str) else ""

@@ -21,10 +21,12 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.db import connection, transaction
 
+from audit.actors import CHECKPOINTER
 from audit.events import Event
+from audit.models import Entry
 from audit.recorder import Who, record
 from audit.transparency import files, notes
-from audit.transparency.growth import KeyDates
+from audit.transparency.growth import KeyDates, vkey_of
 from audit.transparency.signers import (
     KINDS,
     Ed25519Signer,
@@ -51,17 +53,6 @@ class KeyRefused(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Recorder:
-    """Who records the coming and going of keys."""
-
-    uid: str
-    organization_uid: str = ""
-
-
-CHECKPOINTER = Recorder("system:checkpointer")
-
-
-@dataclass(frozen=True, slots=True)
 class LogKey:
     """A key with its private half sealed (Fernet), or with the command that reaches it. `since`: POSIX seconds."""
 
@@ -85,8 +76,12 @@ class LogKey:
         """Raises KeyRefused if the private half cannot be unsealed."""
         if self.command:
             return command_signer(self.kind, self.key.public, self.command)
+        return _MAKERS[self.kind](self.unsealed())
+
+    def unsealed(self) -> bytes:
+        """The private half. Raises KeyRefused."""
         try:
-            return _MAKERS[self.kind](_keyring().decrypt(self.sealed.encode()))
+            return _keyring().decrypt(self.sealed.encode())
         except InvalidToken:
             raise KeyRefused(f"key {self.id} was sealed under a key-encryption key that is not set") from None
 
@@ -141,7 +136,7 @@ class KeyFolder:
         newest = Fernet(settings.KEY_ENCRYPTION_KEYS[0])
         for one in self.all():
             if one.sealed:
-                private = _keyring().decrypt(one.sealed.encode())
+                private = one.unsealed()
                 try:
                     newest.decrypt(one.sealed.encode())
                 except InvalidToken:
@@ -231,16 +226,11 @@ def destroy_retired(folder: KeyFolder, dates: Mapping[str, KeyDates], published:
 def recorded_dates() -> dict[str, KeyDates]:
     """From the sealed entries as the database has them."""
     found: dict[str, KeyDates] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT seq, act, convert_from(body, 'UTF8')::jsonb #>> '{x,vkey}' FROM audit_entry"
-            " WHERE act = ANY(%s) ORDER BY seq DESC",
-            [[str(Event.LOG_KEY_ADDED), str(Event.LOG_KEY_RETIRED)]],
-        )
-        for seq, act, vkey in cursor.fetchall():  # the first entry of a kind is the one that counts
-            before = found.get(vkey, KeyDates())
-            added = act == Event.LOG_KEY_ADDED
-            found[vkey] = replace(before, added=seq) if added else replace(before, retired=seq)
+    acts = [Event.LOG_KEY_ADDED, Event.LOG_KEY_RETIRED]
+    rows = Entry.objects.filter(act__in=acts).order_by("seq").values_list("seq", "body")
+    for seq, body in rows:
+        if vkey := vkey_of(bytes(body)):
+            found[vkey] = found.get(vkey, KeyDates()).after(bytes(body), seq)
     return found
 
 

@@ -16,6 +16,7 @@ from audit.events import Event
 from audit.models import Entry
 from audit.refusals import Refused
 from audit.transparency import merkle, notes, publication
+from audit.transparency.growth import vkey_of
 from audit.transparency.tiles import Damaged, Reader
 from audit.verifier import tree
 from audit.verifier.note import Checkpoint, parse_checkpoint
@@ -129,12 +130,12 @@ class View:
 
         Raises Refused: log.damaged.
         """
-        notes_ = {note.size: note for note in map(parse_checkpoint, key_changes())}
+        kept = [note for note in map(parse_checkpoint, key_changes()) if note.size <= self.size]
+        notes_ = {note.size: note for note in kept}
         found = []
         for entry in Entry.objects.filter(act=Event.LOG_KEY_ADDED, seq__lt=self.size).order_by("seq"):
             note = notes_.get(min((size for size in notes_ if size > entry.seq), default=0))
-            vkey = str(entry.fields.get("x", {}).get("vkey"))
-            if note is not None and note.size <= self.size and publication.signed_by(note.raw, vkey):
+            if note is not None and publication.signed_by(note.raw, vkey_of(bytes(entry.body))):
                 proof = self.inclusion(entry.seq, note.size).proof
                 found.append(notes.tlog_proof(entry.seq, proof, note.raw, extra=bytes(entry.body)))
         return found

@@ -28,10 +28,12 @@ class CheckpointerBusy(RuntimeError):
 def alone() -> Iterator[None]:
     """No other checkpointer on this database, nor on this folder. Raises CheckpointerBusy."""
     settings.CHECKPOINTER_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with files.only_one(settings.CHECKPOINTER_DIR) as held, connection.cursor() as cursor:
+    with files.only_one(settings.CHECKPOINTER_DIR) as ours, connection.cursor() as cursor:
+        if not ours:
+            raise CheckpointerBusy(f"another checkpointer is at work on {settings.CHECKPOINTER_DIR}")
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
-        if not held or not cursor.fetchone()[0]:
-            raise CheckpointerBusy("another checkpointer is at work on this database or this folder")
+        if not cursor.fetchone()[0]:
+            raise CheckpointerBusy("another checkpointer is at work on this database")
         try:
             yield
         finally:

@@ -15,6 +15,7 @@ from audit.models import Trouble
 
 log = logging.getLogger("audit.checkpointer")
 
+_LONGEST_SUBJECT = 300  # as in the table
 SEALING, SIGNING, QUORUM, KEY, WITNESS, STAMP = "sealing", "signing", "quorum", "key", "witness", "stamp"
 
 TEXT: dict[str, StrOrPromise] = {
@@ -33,7 +34,8 @@ TEXT: dict[str, StrOrPromise] = {
         "The first %(size)s entries do not lead to the root that was signed for them: an old entry was changed."
     ),
     "signing.published_differs": _(
-        "The published checkpoint over %(size)s entries (%(where)s) is not one of this log as it stands."
+        "The published checkpoint over %(size)s entries (%(where)s) is not one of this log as it stands. Put back the "
+        "right one; a file that is away is written again."
     ),
     "signing.no_memory": _(
         "A checkpoint over %(size)s entries was published, and what was signed last is not remembered. If no newer "
@@ -110,7 +112,7 @@ def words(trouble: Trouble) -> str:
 
 def set_all(area: str, findings: Iterable[Finding]) -> None:
     """These and no others are wrong in `area`. What was wrong before keeps its `since`; what is new is logged."""
-    now = {(finding.code, finding.subject): finding for finding in findings}
+    now = {(finding.code, finding.subject): finding for finding in map(_storable, findings)}
     with transaction.atomic():
         for trouble in Trouble.objects.filter(code__startswith=f"{area}."):
             finding = now.pop((trouble.code, trouble.subject), None)
@@ -124,3 +126,13 @@ def set_all(area: str, findings: Iterable[Finding]) -> None:
         Trouble.objects.bulk_create(
             Trouble(code=one.code, subject=one.subject, facts=one.facts) for one in now.values()
         )
+
+
+def _storable(finding: Finding) -> Finding:
+    """Words from elsewhere may hold what no database takes."""
+    facts = {name: _text(value) if isinstance(value, str) else value for name, value in finding.facts.items()}
+    return Finding(finding.code, _text(finding.subject)[:_LONGEST_SUBJECT], facts)
+
+
+def _text(value: str) -> str:
+    return value.encode(errors="replace").decode().replace("\0", "?")

@@ -220,8 +220,7 @@ class _Question:
 
     def _other_history(self, old: int, status: int, answer: bytes) -> _Failed:
         """What was sent and what came back, for whoever has to find out."""
-        name = f"{self.checkpoint.size}-{self.witness.key.id.hex()}"
-        path = self.evidence / name
+        path = self.evidence / f"{self.witness.key.id.hex()}-{old}"  # once, however long it goes on
         if not path.exists():
             head = f"witness {self.witness.key.vkey}\nHTTP {status}\n".encode()
             files.put(path, head + answer + b"\n\n" + self._body(old), files.PRIVATE)

@@ -137,7 +137,8 @@ def _fill(report: Report, whole: Whole, settled: Settled | None) -> None:
     if whole.stated.sm3 is not None:
         report.sm3_size = whole.stated.sm3.size
     if report.thorough:
-        report.acts, report.first_time, report.last_time = rules.acts, rules.first_time, rules.last_time
+        report.acts, report.days = rules.acts, rules.days
+        report.first_time, report.last_time = rules.first_time, rules.last_time
     warnings = [*rules.notices]
     if not report.thorough:
         warnings.append(notice("fast"))

@@ -22,6 +22,7 @@ from audit.verifier.sm2 import sm3
 from audit.verifier.source import Absent, Forbidden, Source, Unreachable
 from audit.verifier.tiles import ENTRIES, HASH, WIDTH, BadBundle
 from audit.verifier.tree import leaf_hash, sha256
+from audit.verifier.trust import SM3_NAME
 from audit.verifier.wording import finding
 
 CONNECTIONS = 4
@@ -182,9 +183,7 @@ class _Round:
                 both = (growth.before, after) if growth.before and found.code == "fork" else ()
                 raise _Wrong(found, *both)
             if tree == "tile":
-                self._handovers = [
-                    n for n in self._handovers if growth.root_at(n.checkpoint.size) == n.checkpoint.root
-                ]
+                self._handovers = [noted for noted in self._handovers if _stands(noted.checkpoint, growth)]
         for place in bundles:
             self._check_bundle(place, trees["tile"].size)
 
@@ -294,7 +293,10 @@ class _Round:
         report.warnings = ()
         signed = signatures(report, trees["tile"], self._known, self._rules.keys, handovers)
         wrong, parallel = signed.fault or signed.lack, trees.get("tile-sm3")
-        if wrong is None and parallel is not None and self._known.trusted:
+        if parallel is not None and parallel.origin != trees["tile"].origin + SM3_NAME:
+            path = CHECKPOINTS["tile-sm3"]
+            wrong = wrong or finding("other_log", path=path, own=trees["tile"].origin, other=parallel.origin)
+        elif wrong is None and parallel is not None and self._known.trusted:
             wrong = signed.trust.of_the_sm3_tree(parallel.size).judge(parallel, CHECKPOINTS["tile-sm3"])[1]
         return signed, wrong
 
@@ -308,6 +310,11 @@ class _Round:
         # Before the tiles are in place: an entry about a key is read once.
         memory.save(self._replica.folder / MEMORY, remembered(main, signed.trust, self._known))
         self._replica.accept()
+
+
+def _stands(earlier: Checkpoint, growth: Growth) -> bool:
+    """It is an earlier state of the log."""
+    return earlier.origin == growth.after.origin and growth.root_at(earlier.size) == earlier.root
 
 
 def _places(size: int) -> Iterator[Place]:

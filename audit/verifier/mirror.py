@@ -28,12 +28,21 @@ Copy a log and verify it: all of it the first time, then what is new; the copy m
 _NOTES = """\
 日志倒退或分叉时以 3 退出，两个互相矛盾的检查点保存在 FOLDER/evidence/。
 If the log went back or forked, the exit code is 3 and both checkpoints are kept in FOLDER/evidence/.
+受信的公钥连同日志在其下宣布的新公钥记在 FOLDER/.mirror.json。
+The keys you trust, and those the log announces under them, are remembered in FOLDER/.mirror.json.
 镜像不逐条细查，请再运行 · the copy is not read entry by entry; do that with: python -m audit.verifier FOLDER
 """
 
 
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
+    try:
+        return _rounds(options)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _rounds(options: argparse.Namespace) -> int:
     while True:
         try:
             code = _round(options)
@@ -42,10 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
             code = int(Verdict.UNREADABLE)
         if options.every is None or code == Verdict.CONTRADICTED:
             return code
-        try:
-            time.sleep(options.every)
-        except KeyboardInterrupt:
-            return code
+        time.sleep(options.every)
 
 
 def _round(options: argparse.Namespace) -> int:

@@ -17,7 +17,7 @@ from audit.verifier.known import Known
 from audit.verifier.note import BadSignature, Checkpoint, Key, Malformed, parse_checkpoint, parse_key
 from audit.verifier.proof import HEADER, Proof, parse_proof
 from audit.verifier.result import Finding, Personal, Report
-from audit.verifier.rules import KeyEvent
+from audit.verifier.rules import KeyEvent, day_of
 from audit.verifier.trust import Trust
 from audit.verifier.wording import finding, notice
 
@@ -120,6 +120,8 @@ def count(report: Report, said: Fields) -> None:
     report.entries += 1
     report.first_time = time if report.first_time is None else min(report.first_time, time)
     report.last_time = time if report.last_time is None else max(report.last_time, time)
+    day = day_of(time)
+    report.days[day] = report.days.get(day, 0) + 1
     report.personal = Personal(withheld=report.personal.withheld + len(said.get("pc", ())))
 
 

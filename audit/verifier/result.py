@@ -97,6 +97,9 @@ class Report:
     personal: Personal = field(default_factory=Personal)
     facts: dict[str, str] = field(default_factory=dict)  # of a receipt: release, contract, result, entry
     acts: dict[str, int] = field(default_factory=dict)  # entries of each kind, by their `act`
+    days: dict[str, int] = field(
+        default_factory=dict
+    )  # entries of each day that has any, ISO 8601, time of Beijing
     first_time: int | None = None
     last_time: int | None = None
     seconds: float = 0.0  # the verification took

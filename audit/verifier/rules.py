@@ -6,6 +6,7 @@ Whether an erased entry exists is looked up elsewhere (records.py), since it tak
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import zlib
 from array import array
 from collections import Counter
@@ -26,8 +27,15 @@ from audit.verifier.note import (
 from audit.verifier.result import Finding, Notice
 from audit.verifier.wording import finding, notice
 
+_DAY, _BEIJING = 86_400_000_000, 28_800_000_000  # microseconds: a day, and how far Beijing is ahead of UTC
+_EPOCH = dt.date(1970, 1, 1).toordinal()
 KEY_ACTS = ("log.key_added", "log.key_retired")
 _RECONCILED = {"first", "next", "counts", "rows", "findings", "whole", "lag_ms"}
+
+
+def day_of(time: int) -> str:
+    """The day in Beijing, ISO 8601, of a time in microseconds since the epoch."""
+    return dt.date.fromordinal(_EPOCH + (time + _BEIJING) // _DAY).isoformat()
 
 
 class _Wrong(ValueError):
@@ -70,6 +78,7 @@ class Rules:
         self.notices: list[Notice] = []
         self.first_time: int | None = None
         self.last_time: int | None = None
+        self._days = Counter[int]()  # number of the day in Beijing -> entries
         self._names: dict[str, int] = {}  # act -> its number below
         self._totals: list[int] = []
         self._reconciled = 0  # entries below are counted by a reconciliation
@@ -86,6 +95,11 @@ class Rules:
         """How many entries of each kind there were."""
         return {name: self._totals[number] for name, number in sorted(self._names.items())}
 
+    @property
+    def days(self) -> dict[str, int]:
+        """How many entries there were on each day (ISO 8601, time of Beijing) that has any, in order."""
+        return {day_of(day * _DAY - _BEIJING): number for day, number in sorted(self._days.items())}
+
     def entry(self, seq: int, fields: Fields) -> Finding | None:
         """Requires: `fields` have their form, and `seq` follows the one given before."""
         act, time = fields["act"], fields["t"]
@@ -95,6 +109,7 @@ class Rules:
             self._totals.append(0)
         self._totals[number] += 1
         self._since.append(number)
+        self._days[(time + _BEIJING) // _DAY] += 1
         self.first_time = time if self.first_time is None else min(self.first_time, time)
         self.last_time = time if self.last_time is None else max(self.last_time, time)
         return found
@@ -127,6 +142,7 @@ class Rules:
             "times": [self.first_time, self.last_time],
             "acts": list(self._names),
             "totals": self._totals,
+            "days": list(self._days.items()),
             "reconciled": self._reconciled,
             "since": base64.b64encode(zlib.compress(self._since.tobytes())).decode(),
         }
@@ -140,6 +156,7 @@ class Rules:
         rules.first_time, rules.last_time = state["times"]
         rules._names = {name: number for number, name in enumerate(state["acts"])}
         rules._totals = list(state["totals"])
+        rules._days = Counter(dict(state["days"]))
         rules._since.frombytes(zlib.decompress(base64.b64decode(state["since"])))
         return rules
 

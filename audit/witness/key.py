@@ -43,8 +43,12 @@ class WitnessKey:
     def cosign(self, text: bytes, time: int) -> bytes:
         """The signature line over a checkpoint's text at `time`, POSIX seconds (C2SP tlog-cosignature, Ed25519)."""
         signature = self._private.sign(b"cosignature/v1\ntime %d\n" % time + text)
-        raw = self.public.id + time.to_bytes(8, "big") + signature
-        return f"— {self.name} {base64.b64encode(raw).decode()}\n".encode()
+        return signature_line(self.name, self.public.id + time.to_bytes(8, "big") + signature)
+
+
+def signature_line(name: str, raw: bytes) -> bytes:
+    """As it stands in a signed note; `raw` is the key's id and the signature."""
+    return f"— {name} {base64.b64encode(raw).decode()}\n".encode()
 
 
 def parse_witness_key(raw: bytes) -> WitnessKey:

@@ -20,9 +20,7 @@ from audit.witness.key import WitnessKey, parse_witness_key
 
 _KEY, _CHECKPOINTS, _LOCK, _EVIDENCE = "key", "checkpoints.json", "lock", "evidence"
 _VERSION = 1
-# Refused checkpoints kept. Anybody can send a true checkpoint with a false proof; forks, which nobody but the log can
-# sign, have as many places again.
-MOST_EVIDENCE = 1000
+MOST_EVIDENCE = 1000  # of each kind: anybody can send a true checkpoint with a false proof
 
 
 class CannotStart(RuntimeError):
@@ -63,26 +61,27 @@ class Memory:
             raise Malformed("there is no cosignature of this witness on it")
         return time
 
-    def remember(self, text: bytes, line: bytes) -> None:
-        """The newest checkpoint of its log: its text, and our cosignature. On the disk when this returns.
+    def remember(self, note: bytes) -> None:
+        """The newest checkpoint of its log, with the log's signatures and our cosignature. On the disk on return.
 
         Raises OSError; then nothing was remembered.
         """
-        checkpoint = parse_checkpoint(text + b"\n" + line)
+        checkpoint = parse_checkpoint(note)
         latest = {**self._latest, checkpoint.origin: checkpoint}
         _put(self._folder / _CHECKPOINTS, _written(latest.values()))
         self._latest = latest
 
-    def keep_evidence(self, refused: Checkpoint, body: bytes, *, fork: bool) -> Path | None:
-        """Keep a refused request and what was held against it. None if it was kept before, or the folder is full."""
+    def keep_evidence(self, refused: Checkpoint, body: bytes, kind: str) -> Path | None:
+        """Keep a refused request in a file of that kind, and beside it the checkpoint it was held against.
+
+        None if this pair was kept before, whatever proof came with it, or if there are too many of the kind.
+        """
         held = self._latest.get(refused.origin)
         folder = self._folder / _EVIDENCE
         folder.mkdir(exist_ok=True)
-        # Named after both texts: the same pair is kept once, whatever proof comes with it.
         both = refused.note.text + (held.note.text if held else b"")
-        path = folder / f"{hashlib.sha256(both).hexdigest()[:32]}.refused"
-        most = MOST_EVIDENCE * (2 if fork else 1)
-        if path.exists() or sum(1 for _ in folder.glob("*.refused")) >= most:
+        path = folder / f"{hashlib.sha256(both).hexdigest()[:32]}.{kind}"
+        if path.exists() or sum(1 for _ in folder.glob(f"*.{kind}")) >= MOST_EVIDENCE:
             return None
         if held is not None:
             _put(path.with_suffix(".cosigned"), held.raw)

@@ -16,6 +16,7 @@ from http import HTTPStatus
 
 from audit.verifier.note import BadSignature, Checkpoint, Key, Malformed
 from audit.verifier.tree import InvalidProof, check_consistency
+from audit.witness.key import signature_line
 from audit.witness.memory import Memory
 from audit.witness.request import Request, parse_request
 
@@ -99,9 +100,8 @@ class Witness:
         size, root = (latest.size, latest.root) if latest else (0, _EMPTY_ROOT)
         if checkpoint.size == size and checkpoint.root != root:
             self._alarm(
-                checkpoint, body,
+                checkpoint, body, "forked",
                 "同一大小签出了两个不同的树根，日志已分叉", "the log signed two roots for one size: it has forked",
-                fork=True,
             )  # fmt: skip
             return Answer(HTTPStatus.CONFLICT, b"%d\n" % size, SIZE)
         if request.old != size:
@@ -109,26 +109,31 @@ class Witness:
         try:
             _check(request, root)
         except InvalidProof as error:
-            if (
-                checkpoint.root == root
-            ):  # the very tree that was cosigned: only the proof is wrong, whoever sent it
-                return _no_proof(error)
-            self._alarm(
-                checkpoint, body,
-                f"未能证明新检查点延续了已见证的（{size} 条）：日志可能被改写，也可能是有人误发",
-                f"nothing proves that it continues what was cosigned at size {size} ({error}): the log may have been "
-                "rewritten, or somebody else sent a wrong proof",
-            )  # fmt: skip
-            return _no_proof(error)
+            if checkpoint.size != size:  # else it is the very tree that was cosigned
+                self._alarm(
+                    checkpoint, body, "refused",
+                    f"未能证明新检查点延续了已见证的（{size} 条）：日志可能被改写，也可能是有人误发",
+                    f"nothing proves that it continues what was cosigned at size {size} ({error}): the log may have "
+                    "been rewritten, or somebody else sent a wrong proof",
+                )  # fmt: skip
+            return _refusal(
+                HTTPStatus.UNPROCESSABLE_ENTITY, "一致性证明不成立", f"the consistency proof fails: {error}"
+            )
         line = self._memory.key.cosign(checkpoint.note.text, int(self._clock()))
-        self._memory.remember(checkpoint.note.text, line)
+        self._memory.remember(checkpoint.note.text + b"\n" + self._by_the_log(checkpoint) + line)
         _logger.info("已见证 · cosigned %s, %d", checkpoint.origin, checkpoint.size)
         return Answer(HTTPStatus.OK, line)
 
-    def _alarm(self, checkpoint: Checkpoint, body: bytes, zh: str, en: str, *, fork: bool = False) -> None:
+    def _by_the_log(self, checkpoint: Checkpoint) -> bytes:
+        """Signature lines of keys that are trusted here: without them nothing could be proven to others later."""
+        known = {(key.name, key.id) for key in self.logs[checkpoint.origin]}
+        lines = (line for line in checkpoint.note.lines if (line.name, line.key_id) in known)
+        return b"".join(signature_line(line.name, line.key_id + line.signature) for line in lines)
+
+    def _alarm(self, checkpoint: Checkpoint, body: bytes, kind: str, zh: str, en: str) -> None:
         """Say it loudly and keep what was sent. A folder that is full changes no answer."""
         try:
-            kept = self._memory.keep_evidence(checkpoint, body, fork=fork)
+            kept = self._memory.keep_evidence(checkpoint, body, kind)
         except OSError as error:
             kept = None
             _logger.error("证据未能保存 · the evidence could not be kept: %s", error)
@@ -146,12 +151,6 @@ def _check(request: Request, root: bytes) -> None:
         check_consistency(request.old, new.size, root, new.root, request.proof)
     elif request.proof:
         raise InvalidProof("the proof from the empty tree is empty")
-
-
-def _no_proof(error: InvalidProof) -> Answer:
-    return _refusal(
-        HTTPStatus.UNPROCESSABLE_ENTITY, "一致性证明不成立", f"the consistency proof fails: {error}"
-    )
 
 
 def _refusal(status: HTTPStatus, zh: str, en: str) -> Answer:

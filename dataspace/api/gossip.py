@@ -19,7 +19,7 @@ def newest_checkpoint(
 
     def answer(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
-        checkpoint = proofs.newest() if request.path.startswith("/api/") else None
+        checkpoint = proofs.newest() if request.path_info.startswith("/api/") else None
         if checkpoint is not None:
             response[HEADER] = base64.b64encode(checkpoint.raw).decode()
         return response

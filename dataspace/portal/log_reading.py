@@ -31,7 +31,9 @@ _SYSTEM: dict[str, StrOrPromise] = {
     "system:worker": gettext_lazy("the system: worker"),
     "system:sealer": gettext_lazy("the system: sealer"),
     "system:checkpointer": gettext_lazy("the system: checkpointer"),
-    "system:console": gettext_lazy("the operator, at the console"),
+    "system:watch": gettext_lazy("the system: watch over the sealer"),
+    "system:reconciler": gettext_lazy("the system: daily comparison"),
+    "system:console": gettext_lazy("the operator's console"),
     "anonymous": gettext_lazy("a visitor"),
 }
 
@@ -150,6 +152,9 @@ class Names:
         kind, _colon, uid = ref.partition(":")
         name = getattr(self, f"_{kind}", None)
         return name(ref, uid) if name else Thing(ref, ref)
+
+    def _entry(self, ref: str, seq: str) -> Thing:
+        return Thing(ref, _("entry %(seq)s") % {"seq": seq}, address("portal:audit_entry", seq))
 
     def _account(self, ref: str, uid: str) -> Thing:
         return Thing(ref, self.actor(uid))

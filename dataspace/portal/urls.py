@@ -60,4 +60,5 @@ urlpatterns = [
     path("audit/export/", audit_checks.export_log, name="audit_export"),
     path("audit/copy/", audit_checks.tamper, name="audit_tamper"),
     path("audit/<int:seq>/erase/", personal.erase, name="audit_erase"),
+    path("audit/compare/", audit_checks.reconcile_now, name="audit_reconcile"),
 ]

@@ -46,6 +46,8 @@ CHECKPOINTER_DIR = Path(env.text("DATASPACE_CHECKPOINTER_DIR", str(DATA_DIR / "c
 AUDIT_POLICY = Path(env.text("DATASPACE_AUDIT_POLICY", str(CHECKPOINTER_DIR / "policy")))
 AUDIT_SM2 = env.switch("DATASPACE_AUDIT_SM2", default=True)  # a second signature line, SM2 with SM3
 AUDIT_SM3_TREE = env.switch("DATASPACE_AUDIT_SM3_TREE", default=False)  # the parallel tree
+AUDIT_LATE_SECONDS = 5.0  # an entry that waits longer to be sealed is told of (audit/lag.py)
+AUDIT_MOST_WAITING = 10_000  # and so are more waiting entries than these
 AUDIT_TSA_URL = env.text("DATASPACE_AUDIT_TSA_URL", "")  # RFC 3161; "" for no time stamps
 AUDIT_TSA_CERTIFICATES = env.text("DATASPACE_AUDIT_TSA_CERTIFICATES", "")  # PEM file of its roots
 
@@ -216,6 +218,7 @@ CELERY_TASK_ROUTES = {"sandbox.run": {"queue": "runs"}, "catalog.ingest": {"queu
 CELERY_BEAT_SCHEDULE = {
     "sweep-runs": {"task": "sandbox.sweep", "schedule": 5.0, "options": {"expires": 5}},
     "sweep-ingests": {"task": "catalog.sweep", "schedule": 10.0, "options": {"expires": 10}},
+    "reconcile": {"task": "audit.reconcile", "schedule": 3600.0, "options": {"expires": 3600}},
     "expire-contracts": {"task": "contracts.expire", "schedule": 15.0, "options": {"expires": 15}},
 }
 

@@ -23,11 +23,11 @@ NO_OBJECT = frozenset({
     "api:schema", "api:docs", "api:token", "api:datasets", "api:requests", "api:contracts", "api:runs",
     "api:audit-entries", "api:audit-export", "api:audit-export-folder", "api:audit-export-own", "api:audit-openings", "api:audit-erasures", "api:audit-checkpoint", "api:audit-inclusion", "api:audit-consistency",
     "api:nothing",
-    "log-current", "log-key-change", "log-stamp", "log-tile", "log-entries",
+    "log-current", "log-listing", "log-key-change", "log-stamp", "log-tile", "log-entries",
     "portal:home", "portal:login", "portal:password", "portal:logout", "portal:catalog", "portal:basket", "portal:basket_add",
     "portal:requests", "portal:contracts", "portal:runs",
     "portal:audit", "portal:audit_verify", "portal:audit_export",
-    "portal:audit_tamper",
+    "portal:audit_tamper", "portal:audit_reconcile",
 })  # fmt: skip
 
 # Addresses that name an object: which one (an attribute of the test's world).
@@ -46,7 +46,7 @@ NAMES = {
     "portal:compute": "contract", "portal:preview": "contract",
     "portal:run": "run", "portal:run_status": "run", "portal:run_cancel": "run",
     "portal:release_evidence": "release", "portal:release_download": "release",
-    "portal:audit_entry": "entry", "portal:audit_erase": "entry",
+    "portal:audit_entry": "entry", "portal:audit_proof": "entry", "portal:audit_erase": "entry",
     "admin:view_on_site": "dataset_pk",
     "admin:catalog_dataset_change": "dataset_pk", "admin:catalog_dataset_history": "dataset_pk",
     "admin:catalog_dataset_delete": "dataset_pk", "admin:catalog_dataset_hand_in": "dataset_pk",

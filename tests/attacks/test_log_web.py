@@ -59,7 +59,9 @@ def test_an_entry_with_an_impossible_number_is_not_there(city, seq):
     client = browser(city.auditor)
     for path in (f"/audit/{seq}/", f"/audit/{seq}/proof/", f"/audit/?before={seq}", f"/audit/?after={seq}"):
         assert client.get(path).status_code in (200, 404), path
-    assert client.post(f"/audit/{seq}/erase/", {"fields": ["ip"], "basis": "retention_over"}).status_code == 404
+    assert (
+        client.post(f"/audit/{seq}/erase/", {"fields": ["ip"], "basis": "retention_over"}).status_code == 404
+    )
     assert by_token(city.auditor).get(f"/api/audit/entries/{seq}/proof").status_code == 404
 
 
@@ -75,7 +77,10 @@ def test_a_proof_of_impossible_sizes_is_refused_in_plain_words(city, number):
                                    "obj=%00", "actor=" + "x" * 5000, "offset=9223372036854775807"])  # fmt: skip
 def test_a_list_asked_for_the_impossible_is_no_error_of_ours(city, query):
     assert by_token(city.auditor).get(f"/api/audit/entries?{query}").status_code in (200, 400)
-    assert browser(city.auditor).get(f"/audit/?{query}&object=%00&account=%00&organization=%00").status_code == 200
+    assert (
+        browser(city.auditor).get(f"/audit/?{query}&object=%00&account=%00&organization=%00").status_code
+        == 200
+    )
 
 
 # --- Entries for whom they are not ------------------------------------------------------------------------
@@ -109,14 +114,21 @@ def test_no_shared_cache_keeps_entries(city):
 def test_the_proof_of_a_hidden_entry_is_as_absent_as_one_that_never_was(city, inspector):
     readable = Entry.objects.filter(parties__contains=[str(inspector.organization.uid)]).values("seq")
     hidden = Entry.objects.exclude(seq__in=readable).order_by("seq").first().seq
-    for client, path in ((browser(inspector), "/audit/{}/proof/"), (by_token(inspector), "/api/audit/entries/{}/proof")):
+    for client, path in (
+        (browser(inspector), "/audit/{}/proof/"),
+        (by_token(inspector), "/api/audit/entries/{}/proof"),
+    ):
         one, other = client.get(path.format(hidden)), client.get(path.format(10**6))
         assert one.status_code == other.status_code == 404
-        assert one.content.replace(str(hidden).encode(), b"") == other.content.replace(str(10**6).encode(), b"")
+        assert one.content.replace(str(hidden).encode(), b"") == other.content.replace(
+            str(10**6).encode(), b""
+        )
 
 
 def test_the_checkpoint_in_a_header_is_one_line_of_base64(city):
-    value = Client(headers={"X-Audit-Checkpoint": "a\r\nSet-Cookie: x=1"}).get("/api/audit/checkpoint")["X-Audit-Checkpoint"]
+    value = Client(headers={"X-Audit-Checkpoint": "a\r\nSet-Cookie: x=1"}).get("/api/audit/checkpoint")[
+        "X-Audit-Checkpoint"
+    ]
     assert value.isascii()
     assert not set(value) - set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
 
@@ -132,7 +144,13 @@ def test_a_reading_under_way_is_of_no_use_to_who_may_not_read_the_log(city, insp
 
 
 def test_what_we_signed_for_another_purpose_is_no_reading(city):
-    state = {"reading": Verification.begin().reading.to_json(), "until": 1, "size": 0, "seconds": 0.0, "noted": False}
+    state = {
+        "reading": Verification.begin().reading.to_json(),
+        "until": 1,
+        "size": 0,
+        "seconds": 0.0,
+        "noted": False,
+    }
     for token in (signing.dumps(state), signing.dumps(state, salt="x"), "", ":", "a:b:c"):
         response = browser(city.auditor).post("/audit/verify/", {"state": token})
         assert response.status_code == 200
@@ -147,7 +165,9 @@ def traces(city) -> dict[str, object]:
     with transaction.atomic():
         own = record(Event.LOGIN, actor=factories.actor(administrator), about=f"account:{administrator.uid}",
                      personal={"ip": "192.0.2.1"})  # fmt: skip
-        typed = record(Event.LOGIN_FAILED, actor=SYSTEM, about="-", personal={"name": "ADMIN-1", "ip": "192.0.2.2"})
+        typed = record(
+            Event.LOGIN_FAILED, actor=SYSTEM, about="-", personal={"name": "ADMIN-1", "ip": "192.0.2.2"}
+        )
         other = record(Event.LOGIN, actor=factories.actor(city.enterprise), about=f"account:{city.enterprise.uid}",
                        personal={"ip": "192.0.2.3"})  # fmt: skip
     return {"administrator": administrator, "own": own, "typed": typed, "other": other}
@@ -164,7 +184,11 @@ def test_nobody_but_an_administrator_of_the_bureau_erases(city, inspector, trace
 @pytest.mark.parametrize("which", [("own",), ("other", "own"), ("typed",), ("other", "typed")])
 def test_own_traces_are_not_erased_by_hiding_them_among_others(traces, which):
     client, kept = by_token(traces["administrator"]), set(Personal.objects.values_list("pk"))
-    body = {"event_ids": [str(traces[one]) for one in which], "fields": ["ip", "name"], "basis": "retention_over"}
+    body = {
+        "event_ids": [str(traces[one]) for one in which],
+        "fields": ["ip", "name"],
+        "basis": "retention_over",
+    }
     response = client.post("/api/audit/erasures", body, "application/json")
     assert (response.status_code, response.json()["code"]) == (403, "erasure.own")
     assert set(Personal.objects.values_list("pk")) == kept

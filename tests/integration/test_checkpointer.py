@@ -1,48 +1,23 @@
-"""P11: what is published is signed, witnessed and provable, and never contradicts what was signed before."""
+"""P11: what is published is signed, provable, written again where it was lost, and the work of one alone."""
 
 from __future__ import annotations
 
-import base64
 import json
-import os
-import stat
 
 import pytest
-from django.core.management import CommandError, call_command
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, connection, connections, transaction
 
-from audit import chain, sealer
+from audit import sealer
 from audit.models import Checkpoint, Entry, Trouble
-from audit.transparency import checkpointer, keys, merkle, service, tiles, troubles
+from audit.transparency import checkpointer, keys, merkle, service, tiles
 from audit.transparency.troubles import WillNotSign
 from audit.verifier import note, tree
-from audit.verifier.policy import parse_policy
-from tests.published import AT_ONCE, some
+from tests.published import AT_ONCE, Rounds, naive_root, some, with_triggers_off
 
 pytestmark = pytest.mark.django_db
 
 
-def leaves() -> list[bytes]:
-    return [bytes(leaf) for leaf in Entry.objects.order_by("seq").values_list("leaf", flat=True)]
-
-
-def naive_root(size: int) -> bytes:
-    growing = tree.Frontier()
-    growing.extend(leaves()[:size])
-    return growing.root()
-
-
-def with_triggers_off(*statements: str) -> None:
-    """What a superuser of the database can do."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")
-        cursor.execute("ALTER TABLE audit_entry DROP CONSTRAINT IF EXISTS audit_entry_hash")
-        for statement in statements:
-            cursor.execute(statement)
-        cursor.execute("SET LOCAL session_replication_role = DEFAULT")
-
-
-# --- What is published ------------------------------------------------------------------------------------
+# --- What is published ---------------------------------------------------------------------------------
 def test_a_checkpoint_covers_what_was_sealed_and_verifies(published_log):
     first = published_log.publish(5)
     keys_ = published_log.public_keys()
@@ -158,153 +133,7 @@ def test_a_stamp_is_filled_once(published_log):
     assert bytes(Checkpoint.objects.get().stamp) == b"first"
 
 
-# --- What it refuses --------------------------------------------------------------------------------------
-def refusal(published_log, code: str) -> WillNotSign:
-    """Refused now, and by a new process too; nothing was published meanwhile."""
-    before = published_log.newest().raw
-    with pytest.raises(WillNotSign) as refused:
-        published_log.restart().round()
-    assert refused.value.finding.code == f"signing.{code}"
-    assert published_log.newest().raw == before
-    return refused.value
-
-
-def test_a_database_that_went_back_is_not_signed(published_log):
-    published_log.publish(5)
-    gone = Entry.objects.count() - 1
-    with_triggers_off(f"DELETE FROM audit_entry WHERE seq = {gone}")
-    with pytest.raises(WillNotSign, match="went back in time"):
-        published_log.checkpointer.round()
-    assert str(gone) in str(refusal(published_log, "rolled_back"))
-
-
-def test_a_database_that_went_back_and_grew_again_is_not_signed(published_log):
-    published_log.publish(5)
-    last = Entry.objects.count() - 1
-    with_triggers_off(f"DELETE FROM audit_entry WHERE seq >= {last - 1}")
-    some(4)
-    sealer.seal_all()
-    with pytest.raises(WillNotSign, match="is not the one that was sealed"):
-        published_log.checkpointer.round()
-    refusal(published_log, "other_root")
-
-
-def test_a_changed_old_entry_is_not_signed_even_if_the_whole_chain_was_rewritten(published_log):
-    published_log.publish(5)
-    before = list(Entry.objects.order_by("seq"))
-    with_triggers_off("DELETE FROM audit_entry")
-    prev, rows = bytes(32), []
-    for row in before:  # forge: one word, then every link after it
-        body = bytes(row.body).replace(b"account:0", b"account:9")
-        body = chain.seal(prev, row.seq, b"{" + body[body.index(b'"act"') :])
-        row.prev, row.body, row.leaf = prev, body, chain.leaf(body)
-        prev = row.leaf
-        rows.append(row)
-    Entry.objects.bulk_create(rows)
-    refusal(published_log, "other_root")
-
-
-def test_a_changed_old_entry_is_named(published_log):
-    published_log.publish(5)
-    with_triggers_off(
-        "UPDATE audit_entry SET body = convert_to(replace(convert_from(body, 'UTF8'), 'account:0', 'account:9'), 'UTF8')"
-        " WHERE body LIKE '%account:0%'"
-    )
-    changed = next(e.seq for e in Entry.objects.order_by("seq") if b"account:9" in bytes(e.body))
-    assert refusal(published_log, "changed").finding.facts == {"seq": changed}
-
-
-def test_a_changed_last_entry_is_found_without_a_restart(published_log):
-    size = published_log.publish(5).size
-    some(1)
-    sealer.seal_all()
-    with_triggers_off(f"UPDATE audit_entry SET body = body || ' '::bytea WHERE seq = {size - 1}")
-    with pytest.raises(WillNotSign) as refused:
-        published_log.checkpointer.round()
-    assert refused.value.finding.facts == {"seq": size - 1}
-
-
-def test_a_lost_memory_is_not_made_up(published_log):
-    size = published_log.publish(5).size
-    (published_log.private / "memory.json").unlink()
-    assert "checkpoint --adopt" in str(refusal(published_log, "no_memory"))
-    call_command("checkpoint", adopt=True)
-    assert published_log.restart().memory.size == size
-    assert published_log.publish(3).size == size + 3
-
-
-def test_a_lost_memory_is_noticed_by_rows_alone_and_by_keys_alone(published_log):
-    published_log.publish(5)
-    (published_log.private / "memory.json").unlink()
-    (published_log.folder / "checkpoint").unlink()
-    with pytest.raises(WillNotSign, match="--adopt"):
-        published_log.restart()
-    with_triggers_off("DELETE FROM audit_checkpoint")
-    with pytest.raises(WillNotSign, match="--adopt"):
-        published_log.restart()
-
-
-def test_a_memory_put_back_from_an_older_copy_is_not_believed(published_log):
-    published_log.publish(5)
-    old = (published_log.private / "memory.json").read_bytes()
-    size = published_log.publish(5).size
-    (published_log.private / "memory.json").write_bytes(old)
-    refusal(published_log, "memory_behind")
-    call_command("checkpoint", adopt=True)
-    assert published_log.restart().memory.size == size
-
-
-def test_nothing_is_adopted_without_need_nor_against_the_entries(published_log):
-    published_log.publish(5)
-    with pytest.raises(CommandError, match="are remembered as signed"):
-        call_command("checkpoint", adopt=True)
-    (published_log.private / "memory.json").unlink()
-    with_triggers_off("UPDATE audit_entry SET body = body || ' '::bytea WHERE seq = 2")
-    with pytest.raises(CommandError, match="Entry 2"):
-        call_command("checkpoint", adopt=True)
-
-
-def test_a_checkpoint_nobody_here_signed_is_not_adopted(published_log):
-    published = published_log.publish(5)
-    (published_log.private / "memory.json").unlink()
-    text = published.raw.partition(b"\n\n")[0]
-    stranger = base64.b64encode(bytes(68)).decode()
-    forged = text + f"\n\n— {published.origin} {stranger}\n".encode()
-    (published_log.folder / "checkpoint").write_bytes(forged)
-    with pytest.raises(CommandError, match="no key of the log"):
-        call_command("checkpoint", adopt=True)
-
-
-def test_another_published_checkpoint_than_ours_is_not_built_upon(published_log):
-    published = published_log.publish(5)
-    forged = published.raw.replace(base64.b64encode(published.root), base64.b64encode(bytes(32)))
-    (published_log.folder / "checkpoint").write_bytes(forged)
-    with pytest.raises(WillNotSign, match="is not one of this log"):
-        published_log.restart()
-
-
-def test_the_origin_never_changes(published_log, settings):
-    published_log.publish(1)
-    settings.AUDIT_ORIGIN = "another.example/log"
-    refusal(published_log, "other_origin")
-
-
-def test_a_policy_that_cannot_be_read_stops_signing(published_log, settings):
-    published_log.publish(1)
-    settings.AUDIT_POLICY.write_text("quorum somebody\n")
-    refusal(published_log, "policy")
-
-
-@pytest.mark.parametrize(
-    "held", [b"", b"{}", b'{"version":2}', b'{"version":1,"tree":{"size":3,"frontier":[]}}']
-)
-def test_a_damaged_memory_is_told(published_log, held):
-    published_log.publish(1)
-    (published_log.private / "memory.json").write_bytes(held)
-    refusal(published_log, "memory_unreadable")
-
-
-# --- Tiles ------------------------------------------------------------------------------------------------
+# --- Tiles ---------------------------------------------------------------------------------------------
 def test_lost_and_damaged_tiles_are_written_again_from_entries_that_lead_to_the_root(published_log):
     published_log.publish(600)
     held = {p: p.read_bytes() for p in published_log.folder.rglob("*") if p.is_file()}
@@ -384,200 +213,7 @@ def test_what_was_signed_and_not_published_is_published(published_log, monkeypat
     assert published_log.newest().raw.decode() == signed
 
 
-# --- Keys -------------------------------------------------------------------------------------------------
-def signers(published_log, raw: note.Checkpoint, *vkeys: str) -> set[str]:
-    return {key.vkey for key in raw.note.signers([note.parse_key(vkey) for vkey in vkeys])}
-
-
-def test_the_first_keys_are_announced_before_the_first_checkpoint(published_log):
-    one = published_log.checkpointer
-    sealer.seal_all()
-    assert not (published_log.folder / "checkpoint").exists()
-    one.round()
-    published = published_log.newest()
-    announced = {e.fields["x"]["vkey"]: e.seq for e in Entry.objects.filter(act="log.key_added")}
-    assert signers(published_log, published, *announced) == set(announced)
-    assert len(announced) == 2
-    assert all(seq < published.size for seq in announced.values())
-    kept = list((published_log.folder / "keys").iterdir())
-    assert [path.name for path in kept] == [str(published.size)]
-    assert kept[0].read_bytes() == published.raw
-
-
-def test_without_sm2_there_is_one_key(published_log, settings):
-    settings.AUDIT_SM2 = False
-    published_log.publish(1)
-    assert [key.kind for key in published_log.public_keys()] == [note.ED25519]
-
-
-def test_keys_change_with_an_overlap_while_checkpoints_go_on(published_log):
-    published_log.publish(3)
-    folder = published_log.checkpointer.keys
-    old = next(one for one in folder.all() if one.kind == "ed25519")
-    new = keys.add_key(folder, "ed25519", actor=keys.CHECKPOINTER)
-    with pytest.raises(keys.KeyRefused, match="waits for the first checkpoint"):
-        keys.retire_key(folder, old.id, published_log.newest().size, actor=keys.CHECKPOINTER)
-    both = published_log.publish(1)
-    assert signers(published_log, both, old.vkey, new.vkey) == {old.vkey, new.vkey}
-    assert (published_log.folder / "keys" / str(both.size)).read_bytes() == both.raw
-    keys.retire_key(folder, old.id, both.size, actor=keys.CHECKPOINTER)
-    assert old.id in {one.id for one in folder.all()}  # until its end is published
-    after = published_log.publish(1)
-    assert signers(published_log, after, old.vkey, new.vkey) == {new.vkey}
-    assert old.id not in {one.id for one in folder.all()}
-    assert not list(folder.folder.rglob(f"*{old.id}*"))
-    retired = Entry.objects.get(act="log.key_retired")
-    assert (retired.fields["x"]["vkey"], retired.obj) == (old.vkey, f"log_key:{old.id}")
-    policy = parse_policy((published_log.folder / "policy").read_bytes())
-    assert new.vkey in {one.key.vkey for one in policy.logs}
-    assert old.vkey not in {one.key.vkey for one in policy.logs}
-    assert policy.quorum == "none"
-
-
-def test_the_last_ed25519_key_is_never_retired(published_log):
-    published_log.publish(3)
-    folder = published_log.checkpointer.keys
-    ed25519, sm2 = (next(one for one in folder.all() if one.kind == kind) for kind in ("ed25519", "sm2"))
-    with pytest.raises(keys.KeyRefused, match="last Ed25519"):
-        keys.retire_key(folder, ed25519.id, published_log.newest().size, actor=keys.CHECKPOINTER)
-    keys.retire_key(folder, sm2.id, published_log.newest().size, actor=keys.CHECKPOINTER)
-    assert signers(published_log, published_log.publish(1), ed25519.vkey, sm2.vkey) == {ed25519.vkey}
-
-
-@pytest.mark.parametrize("retired", [False, True])
-def test_what_a_killed_command_did_not_record_is_recorded_once(published_log, retired):
-    published_log.publish(3)
-    folder = published_log.checkpointer.keys
-    with transaction.atomic():
-        new = keys.add_key(folder, "ed25519", actor=keys.CHECKPOINTER)
-        transaction.set_rollback(True)  # killed between the file and the entry
-    published_log.publish(1)
-    assert Entry.objects.filter(act="log.key_added", obj=f"log_key:{new.id}").count() == 1
-    if retired:
-        published = published_log.publish(1).size
-        with transaction.atomic():
-            keys.retire_key(folder, new.id, published, actor=keys.CHECKPOINTER)
-            transaction.set_rollback(True)
-        published_log.publish(1)
-        assert Entry.objects.filter(act="log.key_retired").count() == 1
-        assert new.id not in {one.id for one in folder.all()}
-    keys.settle(folder, {})
-    sealer.seal_all()
-    assert Entry.objects.filter(act="log.key_added").count() == 3
-
-
-def test_an_entry_nobody_asked_for_takes_no_key_away_and_is_shown(published_log):
-    published_log.publish(3)
-    ours = published_log.public_keys()
-    from audit.events import Event
-    from audit.recorder import record
-    from parties.actors import SYSTEM
-
-    stranger = note.Key("x.example", note.ED25519, bytes(32)).vkey
-    with transaction.atomic():
-        record(Event.LOG_KEY_RETIRED, actor=SYSTEM, about="log_key:x", vkey=ours[0].vkey)
-        record(Event.LOG_KEY_ADDED, actor=SYSTEM, about="log_key:x", vkey=stranger)
-    published = published_log.publish(1)
-    assert set(published.note.signers(ours)) == set(ours)
-    assert {t.code: t.subject for t in Trouble.objects.all()} == {
-        "key.unknown_retirement": ours[0].vkey,
-        "key.unknown_addition": stranger,
-    }
-    assert len(list((published_log.folder / "keys").iterdir())) == 1
-
-
-def test_a_folder_others_can_read_is_refused(published_log):
-    published_log.publish(1)
-    published_log.private.chmod(0o755)
-    assert "chmod 700" in str(refusal(published_log, "folder"))
-
-
-def test_private_halves_are_sealed_and_theirs_alone_to_read(published_log):
-    published_log.publish(1)
-    files = [path for path in published_log.private.rglob("*") if path.is_file()]
-    assert len(files) == 3  # two keys and the memory
-    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
-    assert stat.S_IMODE(published_log.private.stat().st_mode) == 0o700
-    assert all(
-        json.loads(path.read_bytes())["sealed"].startswith("gAAAA")
-        for path in files
-        if path.parent.name == "keys"
-    )
-
-
-def test_private_halves_follow_the_newest_key_encryption_key(published_log, settings):
-    from cryptography.fernet import Fernet
-
-    published_log.publish(1)
-    old, new = settings.KEY_ENCRYPTION_KEYS[0], Fernet.generate_key().decode()
-    settings.KEY_ENCRYPTION_KEYS = [new, old]
-    published_log.restart()
-    settings.KEY_ENCRYPTION_KEYS = [new]
-    published_log.restart()
-    assert published_log.publish(1).size == Entry.objects.count()
-
-
-def test_keys_by_the_command_line(published_log, capsys, tmp_path):
-    published_log.publish(1)
-    call_command("log_key", "add", "ed25519")
-    call_command("log_key", "list")
-    shown = capsys.readouterr().out
-    assert shown.count("signs") == 2
-    assert shown.count(" announced ") == 1
-    published_log.publish(1)
-    first = next(one for one in published_log.checkpointer.keys.all() if one.kind == "ed25519")
-    call_command("log_key", "retire", first.id)
-    assert f"retired: {first.id}" in capsys.readouterr().out
-    with pytest.raises(CommandError, match="there is no key"):
-        call_command("log_key", "retire", "00000000")
-    with pytest.raises(CommandError, match="hexadecimal"):
-        call_command("log_key", "add-command", "sm2", "abcd", "/bin/true")
-    with pytest.raises(CommandError, match="does not sign"):
-        call_command("log_key", "add-command", "sm2", "04" + "00" * 64, "/bin/true")
-
-
-def test_a_key_in_a_module_signs_and_its_absence_is_a_trouble_that_passes(published_log, tmp_path):
-    import shutil
-    import subprocess
-
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not on this machine")
-    pem = tmp_path / "hsm.pem"
-    make = ["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:SM2", "-out", str(pem)]
-    subprocess.run(make, check=True, capture_output=True)
-    der = subprocess.run(
-        ["openssl", "pkey", "-in", str(pem), "-pubout", "-outform", "DER"], check=True, capture_output=True
-    )
-    published_log.publish(1)
-    sign = ["openssl", "dgst", "-sm3", "-sign", str(pem), "-sigopt", "distid:1234567812345678"]
-    call_command("log_key", "add-command", "sm2", der.stdout[-64:].hex(), *sign)
-    published = published_log.publish(1)
-    assert len(published.note.signers(published_log.public_keys())) == 3
-    os.rename(pem, tmp_path / "away")
-    assert published_log.publish(1).raw == published.raw
-    trouble = Trouble.objects.get()
-    assert trouble.code == "signing.signer"
-    assert "openssl ended with 1" in troubles.words(trouble)
-    os.rename(tmp_path / "away", pem)
-    assert published_log.publish(0).size > published.size
-    assert not Trouble.objects.exists()
-
-
-# --- The service ------------------------------------------------------------------------------------------
-class Rounds:
-    """A stop signal that comes after a number of waits, with something done before each."""
-
-    def __init__(self, *steps) -> None:
-        self.steps = list(steps)
-
-    def is_set(self) -> bool:
-        return not self.steps
-
-    def wait(self, _seconds: float) -> bool:
-        self.steps.pop(0)()
-        return self.is_set()
-
-
+# --- The service ---------------------------------------------------------------------------------------
 def test_a_refusal_is_shown_for_as_long_as_it_lasts(published_log):
     published_log.publish(5)
     memory = published_log.private / "memory.json"
@@ -598,8 +234,6 @@ def test_a_refusal_is_shown_for_as_long_as_it_lasts(published_log):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_second_checkpointer_is_kept_out(published_log, settings, tmp_path):
-    from django.db import connections
-
     published_log.publish(1)
     with service.alone():
         with pytest.raises(service.CheckpointerBusy):

@@ -49,6 +49,13 @@ def test_the_published_files_are_served_as_they_stand(log):
         assert response["Cache-Control"] == "public, max-age=5"
 
 
+def test_what_stands_beside_the_tree_is_listed_for_mirrors(log):
+    assert get("/log/keys/").content.decode().split() == [
+        path.name for path in (log.folder / "keys").iterdir()
+    ]
+    assert get("/log/stamps/").content == b""
+
+
 def test_a_stranger_with_nothing_but_the_files_checks_the_tree(log):
     checkpoint = parse_checkpoint(get("/log/checkpoint").content)
     checkpoint.note.signers(log.public_keys())

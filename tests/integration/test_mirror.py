@@ -339,8 +339,7 @@ def test_a_run_that_was_stopped_while_putting_in_place_is_finished_offline(
 
     with monkeypatch.context() as patched:
         patched.setattr(Path, "replace", stop)
-        with pytest.raises(KeyboardInterrupt):
-            mirror(server, copy)
+        assert mirror(server, copy) == 130
     assert state_of(copy) != server.content
     Replica(copy).close()
     assert state_of(copy) == server.content
@@ -452,6 +451,15 @@ def test_every_so_often_until_the_log_forks(server, tmp_path, monkeypatch, capsy
     assert said.out.count("MIRRORED") == 3
     assert "checkpoint: 404" in said.err
     assert states == []
+
+
+def test_it_ends_when_it_is_told_to(server, tmp_path, monkeypatch):
+    def interrupt(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    server.content = files(log_of(9))
+    monkeypatch.setattr("time.sleep", interrupt)
+    assert mirror(server, tmp_path / "copy", "--every", "60") == 130
 
 
 @pytest.mark.parametrize("url", ["ftp://x/log", "/tmp/log", "http://", "http://x/log?a=b"])

@@ -90,7 +90,8 @@ def test_the_protocol_over_http(tmp_path):
         assert ask(witness.port, request(rewritten, 257, 300))[0] == 422
         assert ask(witness.port, request(log, 257, 300), path="/")[0] == 404
         assert witness.kill(signal.SIGTERM) == 0
-    assert len(list((tmp_path / "w/evidence").glob("*.refused"))) == 2
+    kinds = sorted(path.suffix for path in (tmp_path / "w/evidence").iterdir())
+    assert kinds == [".cosigned", ".cosigned", ".forked", ".refused"]
 
 
 def test_the_page_and_connections_that_are_kept(tmp_path):

@@ -142,9 +142,12 @@ def test_another_root_of_the_same_size_gets_409_and_is_kept_as_evidence(witness,
         assert (answer.status, answer.body) == (HTTPStatus.CONFLICT, b"8\n")
     assert "日志已分叉" in caplog.text
     assert "it has forked" in caplog.text
-    (refused,) = (tmp_path / "w/evidence").glob("*.refused")  # the same fork is kept once
+    (refused,) = (tmp_path / "w/evidence").glob("*.forked")  # the same fork is kept once
     assert refused.read_bytes().endswith(forked.checkpoint(8))
-    assert parse_checkpoint(refused.with_suffix(".cosigned").read_bytes()).note.text == text(log, 8)
+    held = parse_checkpoint(refused.with_suffix(".cosigned").read_bytes())
+    assert held.note.text == text(log, 8)
+    own = witness._memory.key.public  # signed by log and witness: it convinces others, too
+    assert held.note.signers([log.signers[0].key, own]) == {log.signers[0].key: None, own: NOW}
 
 
 def test_a_rewritten_log_gets_422_and_is_kept_as_evidence(witness, log, tmp_path, caplog):
@@ -161,7 +164,12 @@ def test_a_proof_that_does_not_fit_gets_422(witness, log):
     good = proof(log, 8, 20)
     for lines in ([], good[:-1], [*good, bytes(32)], good[::-1], [bytes(32), *good[1:]]):
         assert witness.add_checkpoint(request(log, 8, 20, lines)).status == HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+def test_a_proof_where_there_is_nothing_to_prove_gets_422_and_no_alarm(witness, log, tmp_path):
+    at_eight(witness, log)
     assert witness.add_checkpoint(request(log, 8, 8, [bytes(32)])).status == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert not (tmp_path / "w/evidence").exists()
 
 
 def test_a_proof_from_the_empty_tree_gets_422(witness, log):
@@ -175,6 +183,10 @@ def test_false_proofs_do_not_fill_the_disk(witness, log, tmp_path, monkeypatch):
         for seed in range(2):
             witness.add_checkpoint(request(log, 8, size, [bytes([seed]) * 32]))
     assert len(list((tmp_path / "w/evidence").glob("*.refused"))) == 3
+    witness.add_checkpoint(request(log_of(20, changed_at=3), 8, 8, []))
+    assert (
+        len(list((tmp_path / "w/evidence").glob("*.forked"))) == 1
+    )  # what only the log can do is kept besides
 
 
 def test_of_requests_at_the_same_time_one_wins(witness, log):

@@ -8,12 +8,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from audit import export
+from audit.actors import CONSOLE
 from audit.refusals import Refused
 from audit.services import record_export
-from audit.transparency.keys import Recorder
 from audit.transparency.tiles import Damaged
-
-_AT_THE_CONSOLE = Recorder("system:console")
 
 
 class Command(BaseCommand):
@@ -27,7 +25,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         given: str = options["path"]
         path = Path(given)
-        record_export(actor=_AT_THE_CONSOLE)
+        record_export(actor=CONSOLE)
         if given.endswith("/") or path.is_dir():
             self._folder(path)
             return

@@ -37,7 +37,7 @@ class Command(BaseCommand):
         while not stop.is_set():
             try:
                 service.run(stop)
-            except (service.CheckpointerBusy, OperationalError, InterfaceError) as error:
+            except (service.CheckpointerBusy, OperationalError, InterfaceError, OSError) as error:
                 # The other may be the one that was killed a second ago, or the database restarts.
                 log.warning("waiting: %s", error)
                 connection.close()

@@ -9,11 +9,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from audit.actors import CONSOLE
 from audit.transparency import keys, publication
 from audit.transparency.growth import KeyDates
 from audit.transparency.keys import KeyFolder, KeyRefused, LogKey
-
-CONSOLE = keys.Recorder("system:console")
 
 
 class Command(BaseCommand):

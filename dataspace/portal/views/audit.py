@@ -31,6 +31,7 @@ from dataspace.portal.log_reading import (
     shell_check,
 )
 from dataspace.portal.parts import Crumb, Fact
+from dataspace.portal.reconciled import last_reconciliation
 from dataspace.portal.views import personal
 from parties.actors import Actor
 from parties.models import Organization
@@ -63,6 +64,7 @@ def audit(request: HttpRequest) -> HttpResponse:
         "strip": strip(log.head.entries),
         "whole": within is None,
         "exports": open_to(actor),
+        "reconciled": last_reconciliation() if within is None else None,
         "filter": form,
         "narrowed": any(request.GET.get(name) for name in form.fields),
         "page": page,

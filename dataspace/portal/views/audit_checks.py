@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from audit.models import Entry
+from audit.reconciliation import Busy, reconcile
 from audit.verifier.result import Finding
 from dataspace.exports import take
 from dataspace.portal.doors import actor_of, address, door
@@ -54,6 +56,28 @@ def _verification(request: HttpRequest) -> Verification | None:
         return None
     head = form.cleaned_data["head"]
     return Verification.begin([head] if head else [])
+
+
+@require_POST
+@login_required
+@door
+def reconcile_now(request: HttpRequest) -> HttpResponse:
+    """Compare business rows and log, and record what came out."""
+    actor = actor_of(request)
+    check_reads_whole_log(actor)
+    if Log.now().too_long:
+        messages.warning(request, _("The log is too long to be compared while you wait."))
+        return redirect("portal:audit")
+    try:
+        outcome = reconcile(actor=actor)
+    except Busy:
+        messages.warning(request, _("A comparison is under way. Look again in a moment."))
+    else:
+        if outcome.ok:
+            messages.success(request, _("Compared: nothing is missing."))
+        else:
+            messages.error(request, _("Compared: something does not fit. See below."))
+    return redirect("portal:audit")
 
 
 @require_POST
