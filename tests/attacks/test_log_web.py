@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from django.core import signing
+from django.db import transaction
 from django.test import Client
 from knox.models import AuthToken
 
+from audit.events import Event
 from audit.models import Entry, OutboxRow, Personal
 from audit.recorder import record
-from audit.events import Event
 from dataspace.portal.verifying import Verification
-from django.core import signing
-from django.db import transaction
 from parties.actors import SYSTEM
 from parties.models import User
 from parties.roles import Role
@@ -51,6 +53,12 @@ def browser(user: User | None) -> Client:
 
 def by_token(user: User) -> Client:
     return Client(headers={"Authorization": f"Token {AuthToken.objects.create(user)[1]}"})
+
+
+def plain(response, seq: int) -> str:
+    """Without what differs in any two answers: the address asked for, the CSRF token and the nonce."""
+    text = response.content.decode().replace(f"/{seq}/", "").replace(f"%2F{seq}%2F", "")
+    return re.sub(r"(csrf\w*[^>]{0,40}value=|X-CSRFToken[^A-Za-z0-9]+|nonce=)\W*[\w+/=-]+", "", text)
 
 
 # --- Numbers that no column holds -------------------------------------------------------------------------
@@ -120,9 +128,7 @@ def test_the_proof_of_a_hidden_entry_is_as_absent_as_one_that_never_was(city, in
     ):
         one, other = client.get(path.format(hidden)), client.get(path.format(10**6))
         assert one.status_code == other.status_code == 404
-        assert one.content.replace(str(hidden).encode(), b"") == other.content.replace(
-            str(10**6).encode(), b""
-        )
+        assert plain(one, hidden) == plain(other, 10**6)
 
 
 def test_the_checkpoint_in_a_header_is_one_line_of_base64(city):
@@ -140,7 +146,7 @@ def test_a_reading_under_way_is_of_no_use_to_who_may_not_read_the_log(city, insp
     for user in (inspector, city.enterprise, city.power):
         response = browser(user).post("/audit/verify/", {"state": verification.token})
         assert response.status_code == 403
-        assert verification.reading.head.encode() not in response.content
+        assert "verification" not in response.context
 
 
 def test_what_we_signed_for_another_purpose_is_no_reading(city):
@@ -175,7 +181,7 @@ def traces(city) -> dict[str, object]:
 
 def test_nobody_but_an_administrator_of_the_bureau_erases(city, inspector, traces):
     body = {"event_ids": [str(traces["other"])], "fields": ["ip"], "basis": "retention_over"}
-    for user in (inspector, city.auditor, city.enterprise, city.power, city.water, city.bureau):
+    for user in (inspector, city.auditor, city.enterprise, city.power, city.water):
         assert by_token(user).post("/api/audit/erasures", body, "application/json").status_code == 403, user
     assert Client().post("/api/audit/erasures", body, "application/json").status_code in (401, 403)
     assert Personal.objects.filter(event_id=traces["other"]).exists()
@@ -190,6 +196,6 @@ def test_own_traces_are_not_erased_by_hiding_them_among_others(traces, which):
         "basis": "retention_over",
     }
     response = client.post("/api/audit/erasures", body, "application/json")
-    assert (response.status_code, response.json()["code"]) == (403, "erasure.own")
+    assert (response.status_code, response.json()["type"].rpartition(":")[2]) == (403, "erasure.own")
     assert set(Personal.objects.values_list("pk")) == kept
     assert not OutboxRow.objects.filter(body__contains=b"log.erased").exists()

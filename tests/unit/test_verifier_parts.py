@@ -141,7 +141,7 @@ def test_receipts_meet_the_quorum_too(receipt, log, judged):
         ({"version": 2}, "receipt"), ({"version": True}, "receipt"), ({"more": 1}, "receipt"), ({"entry": 1}, "receipt"),
         ({"consistency": [1]}, "receipt"), ({"consistency": ["x"]}, "receipt"), ({"consistency": []}, "consistency"),
         ({"proof": ""}, "receipt"), ({"key_changes": ["x"]}, "receipt"), ({"receipt": "x"}, "receipt"),
-        ({"receipt": "{}"}, "receipt_entry"), ({"entry": "{}"}, "fields"), ({"entry": "\ud800"}, "not_json"),
+        ({"receipt": "{}"}, "receipt"), ({"entry": "{}"}, "fields"), ({"entry": "\ud800"}, "not_json"),
     ],
     ids=repr,
 )  # fmt: skip
