@@ -80,7 +80,7 @@ class _Round:
         return self._copied
 
     def _run(self) -> None:
-        parallel = self._checkpoint("tile-sm3")  # first: it is published first, and must not be ahead
+        parallel = self._checkpoint("tile-sm3")  # first: it must not be ahead
         main = self._checkpoint("tile")
         if main is None:
             raise Unreachable("checkpoint: 404")
