@@ -28,9 +28,7 @@ STOP_SECONDS = 60.0
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
 # The role owns its database and may create others (the tests do), and is no superuser. The superuser there is logs in to
 # a stopped database only (`postgres --single`): over the socket every process of our account could be it.
-_FIRST_WORDS = (
-    f"CREATE ROLE {ROLE} LOGIN CREATEDB;\nCREATE DATABASE {DATABASE} OWNER {ROLE};\nALTER ROLE postgres NOLOGIN;\n"
-)
+_FIRST_WORDS = f"CREATE ROLE {ROLE} LOGIN CREATEDB;\nCREATE DATABASE {DATABASE} OWNER {ROLE};\nALTER ROLE postgres NOLOGIN;\n"
 # Tests empty tables between them, past the triggers that forbid it; nothing else may rest triggers.
 _FIRST_WORDS_OF_TESTS = f"GRANT SET ON PARAMETER session_replication_role TO {ROLE};\n"
 
