@@ -7,6 +7,7 @@ over. However many processes look, there is one of each.
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -41,6 +42,18 @@ class Waiting:
     @property
     def too_long(self) -> bool:
         return self.seconds > settings.AUDIT_LATE_SECONDS
+
+
+class Watch:
+    """`look` as often as you like: it looks once a second."""
+
+    def __init__(self) -> None:
+        self._looked = float("-inf")
+
+    def look(self) -> None:
+        if time.monotonic() - self._looked >= EVERY:
+            watch()
+            self._looked = time.monotonic()
 
 
 def watch() -> None:

@@ -103,10 +103,11 @@ def _compared() -> Outcome:
         counted = cursor.fetchall()
         waits = [longest.total_seconds() for _act, _number, longest in counted if longest is not None]
         compared = [comparison.compare(model) for model in comparison.recorded_models()]
-        report = verify(export.lines())
+        report = verify(export.chain_lines())  # the published checkpoint may be newer than this snapshot
     findings = [finding for one in compared for finding in one.findings]
     if report.finding is not None:
-        findings.append(Finding("broken", "log", f"entry:{report.finding.seq}"))
+        seq = report.finding.seq
+        findings.append(Finding("broken", "log", "log:0" if seq is None else f"entry:{seq}"))
     return Outcome(
         first=first, next=after, counts=sorted([act, number] for act, number, _longest in counted),
         rows=[[one.kind, one.rows] for one in compared], number=sum(one.number for one in compared),

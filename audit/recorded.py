@@ -17,9 +17,8 @@ from django.db.models import Expression, Value
 
 from audit.events import Event
 
-Events = Mapping[
-    str, frozenset[Event]
-]  # state -> the events that lead to it or leave it; "" where there are no states
+# State -> the events that lead to it, or may have happened in it since; "" where there are no states.
+Events = Mapping[str, frozenset[Event]]
 
 
 class Recorded(models.Model):
@@ -37,9 +36,8 @@ class Recorded(models.Model):
     STATE: ClassVar[str | Expression] = Value("")
     BY: ClassVar[str] = ""
 
-    event_id = models.UUIDField(
-        default=uuid.uuid4, editable=False
-    )  # made with the row: creation costs nothing
+    # The id of the latest entry that made or changed the row. It is there before the row is: creation costs nothing.
+    event_id = models.UUIDField(default=uuid.uuid4, editable=False)
 
     class Meta:
         abstract = True

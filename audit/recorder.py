@@ -87,6 +87,10 @@ def _write(event_id: uuid.UUID, body: bytes, kept: list[tuple[str, bytes, str]])
 
 def _plain(name: str, value: str) -> str:
     """The one form of a text that is committed to. Raises chain.NotCanonical for what a database cannot hold."""
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise chain.NotCanonical(f"pc.{name}: lone surrogate") from error
     if "\0" in value:
         raise chain.NotCanonical(f"pc.{name}: text with a NUL character")
     return unicodedata.normalize("NFC", value)

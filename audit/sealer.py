@@ -10,7 +10,6 @@ see, and holds up nothing else.
 from __future__ import annotations
 
 import threading
-import time
 import uuid
 from datetime import datetime
 
@@ -127,12 +126,10 @@ def run(stop: threading.Event) -> None:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
         if not cursor.fetchone()[0]:
             raise SealerBusy("another sealer is at work on this database")
-    refused, looked = Refused(), 0.0
+    watch, refused = lag.Watch(), Refused()
     refused.tell()
     while not stop.is_set():
-        if time.monotonic() - looked >= lag.EVERY:
-            lag.watch()
-            looked = time.monotonic()
+        watch.look()
         if seal_batch(refused=refused) < BATCH:  # many at once cost less than one after the other
             stop.wait(POLL_SECONDS)
     with connection.cursor() as cursor:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.conf import settings
 from django.db import connection
 
+from audit import lag
 from audit.transparency import files, troubles
 from audit.transparency.checkpointer import Cadence, Checkpointer, StartOver
 from audit.transparency.keys import KeyRefused
@@ -43,27 +45,44 @@ def alone() -> Iterator[None]:
 def run(stop: threading.Event, cadence: Cadence | None = None) -> None:
     """Sign and publish until `stop` is set. Raises CheckpointerBusy if another is at work."""
     cadence = cadence or Cadence()
+    pause = _Pause(stop)
     with alone():
         while not stop.is_set():
             try:
-                _work(stop, cadence)
+                _work(stop, pause, cadence)
             except StartOver as error:
                 log.warning("reading everything again: %s", error)
-                stop.wait(cadence.poll)
+                pause(cadence.poll)
             except WillNotSign as refusal:
-                _refuse(refusal, stop, cadence)
+                _refuse(refusal, pause, cadence)
             except (KeyRefused, OSError) as error:
-                _refuse(WillNotSign("folder", reason=str(error)), stop, cadence)
+                _refuse(WillNotSign("folder", reason=str(error)), pause, cadence)
 
 
-def _refuse(refusal: WillNotSign, stop: threading.Event, cadence: Cadence) -> None:
+class _Pause:
+    """Waits, and looks meanwhile whether the sealer is at work: a dead one cannot say so itself."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop, self._watch = stop, lag.Watch()
+
+    def __call__(self, seconds: float) -> None:
+        """Until time is up or `stop` is set."""
+        end = time.monotonic() + seconds
+        while True:
+            self._watch.look()
+            left = end - time.monotonic()
+            if self._stop.wait(max(0.0, min(left, lag.EVERY))) or left <= lag.EVERY:
+                return
+
+
+def _refuse(refusal: WillNotSign, pause: _Pause, cadence: Cadence) -> None:
     troubles.set_all(troubles.SIGNING, [refusal.finding])
-    stop.wait(cadence.refusal)
+    pause(cadence.refusal)
 
 
-def _work(stop: threading.Event, cadence: Cadence) -> None:
+def _work(stop: threading.Event, pause: _Pause, cadence: Cadence) -> None:
     checkpointer = Checkpointer(cadence)
     troubles.set_all(troubles.SIGNING, [])
     while not stop.is_set():
         checkpointer.round()
-        stop.wait(cadence.poll)
+        pause(cadence.poll)

@@ -81,7 +81,7 @@ def test_a_part_carries_the_entry_about_the_whole(world):
 def test_what_does_not_change_a_row_has_an_id_of_its_own(world):
     release = Release.objects.get()
     before = release.event_id
-    download(actor=factories.actor(world.enterprise), release=release, format_name="receipt")
+    download(actor=factories.actor(world.enterprise), release=release, format_name="csv")
     assert Release.objects.get().event_id == before
     entry = json.loads(bytes(OutboxRow.objects.order_by("-pk")[0].body))
     assert (entry["act"], entry["obj"]) == ("release.downloaded", f"release:{release.uid}")

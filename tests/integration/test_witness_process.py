@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 
 import pytest
@@ -118,10 +118,7 @@ def test_never_two_inconsistent_cosignatures_however_often_it_is_killed(tmp_path
     chance, cosigned = random.Random(20261126), list[Checkpoint]()
     for _ in range(30):
         with running(tmp_path / "w", true) as witness:
-            killer = threading.Timer(chance.random() * 0.06, witness.process.kill)
-            killer.start()
             cosigned += _ask_until_it_dies(witness, true, other, chance)
-            killer.join()
     assert len({one.size for one in cosigned}) > 30
     parted = [one for one in cosigned if one.size > 5]
     assert len({root_of(true, one.size) == one.root for one in parted}) == 1
@@ -133,9 +130,13 @@ def root_of(log: Log, size: int) -> bytes:
 
 
 def _ask_until_it_dies(witness: Running, true: Log, other: Log, chance: random.Random) -> list[Checkpoint]:
-    cosigned, old = list[Checkpoint](), 0
+    """What it cosigned. Some requests after it began, it is killed within the next few."""
+    cosigned, old, alive = list[Checkpoint](), 0, chance.randrange(3, 12)
+    killer = threading.Timer(chance.random() * 0.005, witness.process.kill)
     try:
-        while True:
+        for number in count():
+            if number == alive:
+                killer.start()
             log = chance.choice([true, true, other])
             size = min(old + chance.randrange(1, 4), log.size)
             status, body, _kind = ask(witness.port, request(log, old, size))
@@ -146,7 +147,8 @@ def _ask_until_it_dies(witness: Running, true: Log, other: Log, chance: random.R
             elif status == 409:
                 old = int(body)
     except (OSError, http.client.HTTPException):
-        return cosigned
+        killer.join()
+    return cosigned
 
 
 def _assert_consistent(cosigned: list[Checkpoint], *logs: Log) -> None:
