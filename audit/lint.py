@@ -16,9 +16,10 @@ import unicodedata
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
+from urllib.parse import unquote
 
 _NO_LETTER_BEFORE, _NO_LETTER_AFTER = r"(?<![0-9A-Za-z])", r"(?![0-9A-Za-z])"
-_GAP = r"[ .·\-‐‑–—()]{0,2}"  # what people put between digits
+_GAP = r"[ .·\-‐‑–—()]{0,4}"  # what people put between digits
 
 # (+86) 1[3-9], then nine digits. Behind the plus sign of +86 anything may stand: no base64 runs on like that.
 _MOBILE = re.compile(
@@ -62,8 +63,7 @@ def found(text: str) -> str:
     """What kind of personal data stands in the text, in words; "" for none."""
     if len(text) < 6 or _OPAQUE.fullmatch(text):
         return ""
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)  # full-width digits, ＠
+    text = _as_seen(text)
     if "@" in text and _EMAIL.search(text):
         return "an e-mail address"
     if _MOBILE.search(text):
@@ -71,6 +71,16 @@ def found(text: str) -> str:
     if any(_is_resident_number(match[1]) for match in _RESIDENT.finditer(text)):
         return "a resident identity number"
     return ""
+
+
+def _as_seen(text: str) -> str:
+    """As people read it: digits and signs of any width and script, nothing invisible between them, no %40."""
+    if "%" in text:
+        text = unquote(text)
+    if text.isascii():
+        return text
+    seen = unicodedata.normalize("NFKC", text)
+    return "".join(str(unicodedata.decimal(c, c)) for c in seen if unicodedata.category(c) != "Cf")
 
 
 def _is_resident_number(candidate: str) -> bool:

@@ -2,15 +2,16 @@
 
 Rows are taken by presence, never by `id > last`: identity values become visible out of order, and a watermark
 would lose entries. A session advisory lock keeps a second sealer out.
+
+What a verifier would call no entry is never chained: it would spoil the log for ever. It stays where it is, for all to
+see, and holds up nothing else.
 """
 
 from __future__ import annotations
 
-import json
 import threading
 import uuid
 from datetime import datetime
-from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -18,12 +19,18 @@ from django.db import connection, transaction
 from audit import chain, lag
 from audit.events import Event
 from audit.models import Entry
+from audit.transparency import troubles
+from audit.verifier.form import Fields, NotForm, fields_of
+from audit.verifier.rules import Rules
 
 BATCH = 1000
 POLL_SECONDS = 0.1
+_WIDTHS = {"act": 40, "actor": 40, "org": 40, "obj": 80}  # of the columns of audit_entry
 _LOCK = 0x64735F61756469  # any fixed number: "ds_audi"
 
-_TAKE = "SELECT event_id, body, written FROM audit_outbox ORDER BY id LIMIT %s"
+_TAKE = (
+    "SELECT event_id, body, written FROM audit_outbox WHERE event_id <> ALL(%s::uuid[]) ORDER BY id LIMIT %s"
+)
 # Binary COPY takes half the time of an INSERT of the same rows, which the writers beside the sealer get.
 _COLUMNS = {
     "seq": "int8", "prev": "bytea", "leaf": "bytea", "body": "bytea", "event_id": "uuid", "act": "varchar",
@@ -38,14 +45,43 @@ class SealerBusy(RuntimeError):
     """Another sealer holds the lock."""
 
 
-def seal_batch(limit: int = BATCH) -> int:
-    """Chain up to `limit` waiting entries in one transaction. Return how many were sealed, entry 0 included."""
+class Refused:
+    """What stands in the outbox and is no entry, by event id, with the reason."""
+
+    def __init__(self) -> None:
+        self.reasons: dict[uuid.UUID, str] = {}
+
+    def tell(self) -> None:
+        """Show it where everybody sees what is wrong with the log."""
+        first = next(iter(self.reasons.items()), None)
+        told = [] if first is None else [
+            troubles.Finding(
+                "sealing.refused",
+                facts={"number": len(self.reasons), "id": str(first[0]), "reason": first[1]},
+            )
+        ]  # fmt: skip
+        troubles.set_all(troubles.SEALING, told)
+
+
+def seal_batch(limit: int = BATCH, refused: Refused | None = None) -> int:
+    """Chain up to `limit` waiting entries in one transaction. Return how many were sealed, entry 0 included.
+
+    What is no entry goes into `refused`, and is not looked at again.
+    """
+    refused = refused or Refused()
+    known = len(refused.reasons)
+    sealed = _seal_batch(limit, refused.reasons)
+    if len(refused.reasons) > known:
+        refused.tell()
+    return sealed
+
+
+def _seal_batch(limit: int, refused: dict[uuid.UUID, str]) -> int:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT seq, leaf FROM audit_entry ORDER BY seq DESC LIMIT 1")
         head = cursor.fetchone()
-        cursor.execute(_TAKE, [limit])
+        cursor.execute(_TAKE, [list(refused), limit])
         waiting = [(event_id, bytes(body), written) for event_id, body, written in cursor.fetchall()]
-        taken = [event_id for event_id, _, _ in waiting]
         if head is None:
             waiting.insert(0, _opening())
         if not waiting:
@@ -54,26 +90,33 @@ def seal_batch(limit: int = BATCH) -> int:
         rows = []
         for event_id, raw, written in waiting:
             entry = chain.seal(prev, seq, raw)
-            fields: dict[str, Any] = json.loads(raw)
+            try:
+                fields = _checked(entry, seq, event_id)
+            except NotForm as wrong:
+                refused[event_id] = str(wrong)
+                continue
             leaf = chain.leaf(entry)
             rows.append(
                 (seq, prev, leaf, entry, event_id, fields["act"], fields["actor"], fields["org"], fields["obj"],
                  Entry.moment(fields), Entry.parties_of(fields), written)
             )  # fmt: skip
             seq, prev = seq + 1, leaf
-        with cursor.copy(_PUT) as copy:
-            copy.set_types(list(_COLUMNS.values()))
-            for row in rows:
-                copy.write_row(row)
-        cursor.execute(_DROP, [taken])
+        if rows:
+            with cursor.copy(_PUT) as copy:
+                copy.set_types(list(_COLUMNS.values()))
+                for row in rows:
+                    copy.write_row(row)
+            cursor.execute(_DROP, [[row[4] for row in rows]])
         return len(rows)
 
 
 def seal_all() -> int:
     """Seal until the outbox is empty. For commands and tests; the service is `run`."""
-    total = 0
-    while sealed := seal_batch():
-        total += sealed
+    total, refused, seen = 0, Refused(), -1
+    while seen < len(refused.reasons):
+        seen = len(refused.reasons)
+        while sealed := seal_batch(refused=refused):
+            total += sealed
     return total
 
 
@@ -83,13 +126,31 @@ def run(stop: threading.Event) -> None:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
         if not cursor.fetchone()[0]:
             raise SealerBusy("another sealer is at work on this database")
-    watch = lag.Watch()
+    watch, refused = lag.Watch(), Refused()
+    refused.tell()
     while not stop.is_set():
         watch.look()
-        if seal_batch() < BATCH:  # many at once cost less than one after the other
+        if seal_batch(refused=refused) < BATCH:  # many at once cost less than one after the other
             stop.wait(POLL_SECONDS)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+
+
+def _checked(entry: bytes, seq: int, event_id: uuid.UUID) -> Fields:
+    """What a verifier reads in it. Raises NotForm for what it would not take, and for what the columns cannot hold."""
+    fields = fields_of(entry)
+    if fields["id"] != str(event_id):
+        raise NotForm("fields", "its id is not the event id")
+    # How much a reconciliation counts right takes the entries it counts; all else that has rules is judged by itself.
+    found = None if fields["act"] == Event.RECONCILED else Rules().alone(seq, fields)
+    if found is not None:
+        raise NotForm(found.code, found.en)
+    for name, most in _WIDTHS.items():
+        if len(fields[name]) > most:
+            raise NotForm("fields", f"{name} is longer than {most} characters")
+    if any("," in party or len(party) > _WIDTHS["org"] for party in Entry.parties_of(fields)):
+        raise NotForm("fields", "org or cp is no id of an organization")
+    return fields
 
 
 def _opening() -> tuple[uuid.UUID, bytes, datetime]:

@@ -190,6 +190,14 @@ def seal(bodies: Iterable[dict[str, Any]], prev: bytes = chain.GENESIS, first: i
     return entries
 
 
+def key_entry(what: str, key: Signer, *by: Signer, origin: str = ORIGIN) -> dict[str, Any]:
+    """That `key` was "added" or "retired", signed by `by`."""
+    act = f"log.key_{what}"
+    statement = f"{origin}\n{act}\n{key.vkey}\n".encode()
+    signed = b"".join(signer.line(statement) for signer in by).decode()
+    return {"act": act, "obj": "log:0", "x": {"vkey": key.vkey, "signed": signed}, "pc": None}
+
+
 def opened_log(seq: int = 0, origin: str = ORIGIN) -> dict[str, Any]:
     return plain(seq) | {"act": "log.init", "obj": "log:0", "x": {"origin": origin, "profile": "AUD-1"}}
 
@@ -209,12 +217,12 @@ def bodies(count: int = 1000, special: dict[int, dict[str, Any]] | None = None) 
     told[:1] = [opened_log()][:count]
     extra: dict[int, dict[str, Any]] = {
         250: {"act": "log.erased", "x": {"ids": [event_id(17), event_id(27)], "fields": ["name"], "basis": "pipl.47"}},
-        400: {"act": "log.key_added", "obj": "log:0", "x": {"vkey": ed25519(seed="second").vkey}},
+        400: key_entry("added", ed25519(seed="second"), ed25519()),
         RELEASED: {
             "act": "run.released", "obj": "run:1", "out": "ok", "cp": [ENTERPRISE],
             "x": {"release": "release:r1", "result": "sha256:aa", "contract": "sha256:cc", "receipt": "sha256:?"},
         },
-        800: {"act": "log.key_retired", "obj": "log:0", "x": {"vkey": ed25519().vkey}},
+        800: key_entry("retired", ed25519(), ed25519(), ed25519(seed="second")),
     }  # fmt: skip
     for seq, change in {**extra, **(special or {})}.items():
         if seq < count:

@@ -190,6 +190,7 @@ class Checkpointer:
         note, row = publication.published(self.folder), Checkpoint.objects.first()
         if note is not None and (row is None or row.size < note.size):
             row = self._row_of(note)
+            publication.put_again(self.folder, row)  # the parallel one may be missing
         elif row is not None and (note is None or note.raw != bytes(row.note)):
             publication.put_again(self.folder, row)
         if row is None:

@@ -3,7 +3,8 @@
 The folder says what is wanted, the log says when. A key signs the checkpoints that hold its announcement
 (`log.key_added`), and none that holds its end (`log.key_retired`); its private half is destroyed once such a checkpoint
 is published. What is wanted is on the disk before it is recorded, and recorded again by the checkpointer if it was not:
-so the two cannot fall apart. An entry that nobody asked for here neither adds a signature nor takes one away.
+so the two cannot fall apart. An entry that nobody asked for here neither adds a signature nor takes one away. Nor does
+anybody outside believe it: an entry about a key is signed by the keys in use.
 """
 
 from __future__ import annotations
@@ -35,14 +36,15 @@ from audit.transparency.signers import (
     command_signer,
 )
 from audit.verifier.note import Key, parse_key
+from audit.verifier.rules import KeyEvent, key_statement
 
 ED25519, SM2 = "ed25519", "sm2"
 _MAKERS: dict[str, type[Ed25519Signer | Sm2Signer]] = {ED25519: Ed25519Signer, SM2: Sm2Signer}
 _LOCK = 0x64735F6B657973  # "ds_keys"
-_RECORDED = """
-    SELECT EXISTS (SELECT 1 FROM audit_outbox WHERE position(%(act)s::bytea IN body) > 0
-                                                AND position(%(vkey)s::bytea IN body) > 0)
-        OR EXISTS (SELECT 1 FROM audit_entry WHERE act = %(event)s AND position(%(vkey)s::bytea IN body) > 0)
+_ABOUT = """
+    SELECT body FROM audit_outbox WHERE position(%(act)s::bytea IN body) > 0 AND position(%(vkey)s::bytea IN body) > 0
+    UNION ALL
+    SELECT body FROM audit_entry WHERE act = %(event)s AND position(%(vkey)s::bytea IN body) > 0
 """
 
 
@@ -192,7 +194,7 @@ def retire_key(folder: KeyFolder, key_id: str, published: int, *, actor: Who) ->
             )
         retiring = replace(one, retiring=True)
         folder.write(retiring)
-    _record_once(Event.LOG_KEY_RETIRED, retiring, actor)
+    _record_once(folder, Event.LOG_KEY_RETIRED, retiring, actor)
     return retiring
 
 
@@ -207,11 +209,10 @@ def first_keys(folder: KeyFolder) -> None:
 def settle(folder: KeyFolder, dates: Mapping[str, KeyDates]) -> None:
     """Record what is wanted and not on record yet: a command that was killed may have come no further."""
     for one in folder.all():
-        known = dates.get(one.vkey, KeyDates())
-        if known.added is None:
-            _record_once(Event.LOG_KEY_ADDED, one, CHECKPOINTER)
-        if one.retiring and known.retired is None:
-            _record_once(Event.LOG_KEY_RETIRED, one, CHECKPOINTER)
+        if dates.get(one.vkey, KeyDates()).added is None:
+            _record_once(folder, Event.LOG_KEY_ADDED, one, CHECKPOINTER)
+        if one.retiring:  # whatever is on record: somebody else may have written it
+            _record_once(folder, Event.LOG_KEY_RETIRED, one, CHECKPOINTER)
 
 
 def destroy_retired(folder: KeyFolder, dates: Mapping[str, KeyDates], published: int) -> None:
@@ -236,17 +237,46 @@ def recorded_dates() -> dict[str, KeyDates]:
 def _added(folder: KeyFolder, one: LogKey, actor: Who) -> LogKey:
     with folder.locked():
         folder.write(one)
-    _record_once(Event.LOG_KEY_ADDED, one, actor)
+    _record_once(folder, Event.LOG_KEY_ADDED, one, actor)
     return one
 
 
-def _record_once(event: Event, one: LogKey, actor: Who) -> None:
+def _record_once(folder: KeyFolder, event: Event, one: LogKey, actor: Who) -> None:
+    """Signed by the keys there are. What others wrote, without a signature of ours, does not count as recorded.
+
+    Raises KeyRefused.
+    """
+    ours = folder.all()
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         act, vkey = f'"act":"{event}"'.encode(), f'"{one.vkey}"'.encode()
-        cursor.execute(_RECORDED, {"act": act, "event": str(event), "vkey": vkey})
-        if not cursor.fetchone()[0]:
-            record(event, actor=actor, about=f"log_key:{one.id}", vkey=one.vkey)
+        cursor.execute(_ABOUT, {"act": act, "event": str(event), "vkey": vkey})
+        said = [json.loads(bytes(body)).get("x", {}) for (body,) in cursor.fetchall()]
+        if not any(_is_signed(event, one, x.get("signed", ""), ours) for x in said):
+            signed = _signed(event, one, ours)
+            record(event, actor=actor, about=f"log_key:{one.id}", vkey=one.vkey, signed=signed)
+
+
+def _is_signed(event: Event, one: LogKey, signed: object, by: Sequence[LogKey]) -> bool:
+    said = KeyEvent(0, added=event == Event.LOG_KEY_ADDED, vkey=one.vkey, signed=str(signed))
+    return bool(said.signers(settings.AUDIT_ORIGIN, [other.key for other in by]))
+
+
+def _signed(event: Event, one: LogKey, by: Sequence[LogKey]) -> str:
+    """Signature lines by all that can sign at this moment, by one that is in use at least. Raises KeyRefused."""
+    text, lines, failed = key_statement(settings.AUDIT_ORIGIN, str(event), one.vkey), b"", ""
+    others = [other for other in by if other.id != one.id]
+    for other in by:
+        try:
+            note = notes.signed(text, settings.AUDIT_ORIGIN, [other.signer()])
+        except (SignerFailed, notes.SigningFailed) as error:
+            failed = str(error)
+            others = [key for key in others if key.id != other.id]
+        else:
+            lines += note.removeprefix(text + b"\n")
+    if failed and not others:
+        raise KeyRefused(f"no key in use signs that this one comes or goes: {failed}")
+    return lines.decode()
 
 
 def _read(path: Path, raw: bytes) -> LogKey:

@@ -37,18 +37,18 @@ def published_size(folder: Path, name: str = CHECKPOINT) -> int:
 
 
 def publish(folder: Path, note: bytes, note_sm3: bytes | None, cosigners: list[dict[str, Any]]) -> Checkpoint:
-    """Make `note`, whose tiles are there, the published checkpoint."""
+    """Make `note`, whose tiles are there, the published checkpoint. The parallel one may be behind it, never ahead."""
+    files.put(folder / CHECKPOINT, note)
     if note_sm3 is not None:
         files.put(folder / CHECKPOINT_SM3, note_sm3)
-    files.put(folder / CHECKPOINT, note)
     return add_row(note, note_sm3, cosigners)
 
 
 def put_again(folder: Path, row: Checkpoint) -> None:
     """The published files as the row has them."""
+    files.put(folder / CHECKPOINT, bytes(row.note))
     if row.note_sm3 is not None:
         files.put(folder / CHECKPOINT_SM3, bytes(row.note_sm3))
-    files.put(folder / CHECKPOINT, bytes(row.note))
 
 
 def add_row(note: bytes, note_sm3: bytes | None, cosigners: list[dict[str, Any]]) -> Checkpoint:

@@ -5,7 +5,10 @@ A signer returns the signature in the form a signature line holds: 64 bytes, for
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -19,6 +22,7 @@ from audit.verifier.note import ED25519, SM2_SM3
 KINDS = {"ed25519": ED25519, "sm2": SM2_SM3}
 _SIGNATURE_BYTES = 64
 COMMAND_SECONDS = 10.0
+_LONGEST_ANSWER = 64 * 1024
 
 
 class SignerFailed(RuntimeError):
@@ -88,23 +92,44 @@ class CommandSigner:
     seconds: float = COMMAND_SECONDS
 
     def sign(self, text: bytes) -> bytes:
-        try:
-            done = subprocess.run(  # noqa: S603 - the operator names the program; there is no shell
-                self.command, input=text, capture_output=True, timeout=self.seconds, check=False
-            )
-        except subprocess.TimeoutExpired:
-            raise SignerFailed(f"{self.command[0]} gave no signature within {self.seconds:g} s") from None
-        except OSError as error:
-            raise SignerFailed(f"{self.command[0]} does not start: {error.strerror}") from None
-        if done.returncode != 0:
-            words = done.stderr.decode(errors="replace").strip()[-300:]
-            raise SignerFailed(f"{self.command[0]} ended with {done.returncode}: {words}")
-        answer = done.stdout
+        with (
+            tempfile.TemporaryFile() as asked,
+            tempfile.TemporaryFile() as out,
+            tempfile.TemporaryFile() as err,
+        ):
+            asked.write(text)
+            asked.seek(0)
+            try:
+                code = self._run(asked.fileno(), out.fileno(), err.fileno())
+            except subprocess.TimeoutExpired:
+                raise SignerFailed(f"{self.command[0]} gave no signature within {self.seconds:g} s") from None
+            except OSError as error:
+                raise SignerFailed(f"{self.command[0]} does not start: {error.strerror}") from None
+            out.seek(0)
+            answer = out.read(_LONGEST_ANSWER)
+            if code != 0:
+                err.seek(0)
+                words = err.read(_LONGEST_ANSWER).decode(errors="replace").strip()[-300:]
+                raise SignerFailed(f"{self.command[0]} ended with {code}: {words}")
         if self.kind == SM2_SM3 and len(answer) != _SIGNATURE_BYTES:
             answer = raw_sm2(answer)
         if len(answer) != _SIGNATURE_BYTES:
             raise SignerFailed(f"{self.command[0]} answered {len(answer)} bytes, not a signature of 64")
         return answer
+
+    def _run(self, asked: int, out: int, err: int) -> int:
+        """By files, and in a group of its own: a child it leaves behind holds no pipe that we would wait for.
+
+        Raises TimeoutExpired, OSError.
+        """
+        with subprocess.Popen(  # noqa: S603 - the operator names the program; there is no shell
+            self.command, stdin=asked, stdout=out, stderr=err, start_new_session=True
+        ) as process:
+            try:
+                return process.wait(self.seconds)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
 
 
 def raw_sm2(der: bytes) -> bytes:

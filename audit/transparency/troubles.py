@@ -16,9 +16,13 @@ from audit.models import Trouble
 log = logging.getLogger("audit.checkpointer")
 
 _LONGEST_SUBJECT = 300  # as in the table
-SIGNING, QUORUM, KEY, WITNESS, STAMP = "signing", "quorum", "key", "witness", "stamp"
+SEALING, SIGNING, QUORUM, KEY, WITNESS, STAMP = "sealing", "signing", "quorum", "key", "witness", "stamp"
 
 TEXT: dict[str, StrOrPromise] = {
+    "sealing.refused": _(
+        "Among what waits to be sealed, %(number)s are no entries: %(id)s is the first (%(reason)s). They stay there "
+        "and are not sealed; find out who wrote them."
+    ),
     "signing.rolled_back": _(
         "The database holds %(entries)s entries, and %(signed)s were signed: it went back in time. Restore the newer "
         "database."

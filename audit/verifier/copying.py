@@ -27,6 +27,7 @@ from audit.verifier.wording import finding
 
 CONNECTIONS = 4
 LONGEST_NOTE = 1 << 20
+MOST_ENTRIES = 1 << 28  # of a log that is mirrored: what is to be fetched is listed in memory
 DIGESTS = {"tile": sha256, "tile-sm3": sm3}  # of each tree
 MEMORY = ".mirror.json"
 _ABOUT_KEYS = tuple(f'"act":"{act}"'.encode() for act in KEY_ACTS)
@@ -79,13 +80,17 @@ class _Round:
         return self._copied
 
     def _run(self) -> None:
-        parallel = self._checkpoint("tile-sm3")  # first: it is published first, and must not be ahead
+        parallel = self._checkpoint("tile-sm3")  # first: it must not be ahead
         main = self._checkpoint("tile")
         if main is None:
             raise Unreachable("checkpoint: 404")
         trees = {"tile": main} if parallel is None else {"tile": main, "tile-sm3": parallel}
         report, self._rules.origin = self._copied.report, main.origin
         report.origin, report.size, report.root = main.origin, main.size, root_text(main.root)
+        if main.size > MOST_ENTRIES:
+            raise Unreadable(
+                f"{main.size} 条，多于镜像所能容纳的 · entries, more than the {MOST_ENTRIES} a mirror takes"
+            )
         if parallel is not None and parallel.size > main.size:
             raise _Wrong(finding("ahead", main.size, size=parallel.size))
         self._beside(main)
@@ -303,9 +308,7 @@ class _Round:
         for tree, after in trees.items():
             self._replica.stage(CHECKPOINTS[tree], after.raw)
         # Before the tiles are in place: an entry about a key is read once.
-        memory.save(
-            self._replica.folder / MEMORY, remembered(main, self._rules.keys, signed.trust, self._known)
-        )
+        memory.save(self._replica.folder / MEMORY, remembered(main, signed.trust, self._known))
         self._replica.accept()
 
 

@@ -23,17 +23,22 @@ _TREES = {"tile": tiles.LONGEST_BUNDLE, "tile-sm3": tiles.LONGEST_TILE}
 
 
 def read_folder(folder: Path, asked: Asked) -> Whole:
-    """Whatever stands in the folder, this returns. Raises Unreadable if there is no checkpoint in it, OSError."""
+    """Whatever stands in the folder, this returns. Raises Unreadable if there is no checkpoint in it, or links lead out
+    of it; OSError.
+    """
+    _check_no_links(folder)
     stated, findings = _stated(folder)
     whole = Whole(asked.reading(stated), stated, findings)
     if stated.checkpoint is None:
         return whole
     whole.hashes_only = not (folder / "tile" / "entries").is_dir()
     trees = {"tile": TileTree(partial(_tile, folder / "tile"))}
-    if stated.sm3 is not None and not whole.hashes_only:
+    if stated.sm3 is not None:
         trees["tile-sm3"] = TileTree(partial(_tile, folder / "tile-sm3"), sm3)
     if whole.hashes_only:
-        _read_hashes(folder, stated.checkpoint, trees["tile"], whole)
+        _read_hashes(folder, "tile", trees["tile"], whole)
+        if "tile-sm3" in trees and not whole.findings:
+            _read_hashes(folder, "tile-sm3", trees["tile-sm3"], whole)
     else:
         _read_entries(folder, stated, trees, whole)
     if whole.reading.finding is not None and trees["tile"].differences:
@@ -116,23 +121,30 @@ def _pin_down(folder: Path, index: int, leaves: list[bytes], whole: Whole) -> No
             return
 
 
-def _read_hashes(folder: Path, checkpoint: Checkpoint, tree: TileTree, whole: Whole) -> None:
-    """The tree alone, from the leaf hashes stored at level 0."""
-    for index, width in _bundles(checkpoint.size):
+def _read_hashes(folder: Path, name: str, tree: TileTree, whole: Whole) -> None:
+    """A tree alone, from the leaf hashes stored at level 0."""
+    for index, width in _bundles(_checkpoint_of(name, whole.stated).size):
         path = tiles.path_of(0, index, width)
-        raw = _tile(folder / "tile", path) or b""
+        raw = _tile(folder / name, path) or b""
         if len(raw) != width * HASH:
-            whole.findings.append(finding("tile_missing", index * WIDTH, path=f"tile/{path}"))
+            whole.findings.append(finding("tile_missing", index * WIDTH, path=f"{name}/{path}"))
             return
         leaves = [raw[at : at + HASH] for at in range(0, len(raw), HASH)]
         tree.add(leaves)
-        whole.reading.hashes(leaves)
+        if name == "tile":
+            whole.reading.hashes(leaves)
+
+
+def _checkpoint_of(name: str, stated: Stated) -> Checkpoint:
+    """Requires: there is one over this tree."""
+    checkpoint = stated.checkpoint if name == "tile" else stated.sm3
+    assert checkpoint is not None
+    return checkpoint
 
 
 def _hold(name: str, tree: TileTree, stated: Stated, whole: Whole) -> None:
     """Hold the tree that the entries give against the tiles and the root that are stored."""
-    checkpoint = stated.checkpoint if name == "tile" else stated.sm3
-    assert checkpoint is not None
+    checkpoint = _checkpoint_of(name, stated)
     same_root = tree.finish() == checkpoint.root
     if tree.differences:
         _, seq, path = min(tree.differences)
@@ -193,6 +205,14 @@ def _file(path: Path, longest: int) -> bytes | None:
         return None
     with path.open("rb") as file:
         return file.read(longest + 1)
+
+
+def _check_no_links(folder: Path) -> None:
+    """A folder that is a link would have us read, and quote, what lies elsewhere on this machine."""
+    for above, names, _files in os.walk(folder):
+        for path in (Path(above, name) for name in names):
+            if path.is_symlink():
+                raise Unreadable(f"{path} is a link to another folder; a log has none")
 
 
 def _listed(folder: Path) -> list[Path]:

@@ -68,13 +68,23 @@ def _canonical(text: str) -> Fields:
     if _ENCODE(fields) != text:
         raise NotForm("canonical", "written again, it is other bytes")
     if not text.isascii() and not unicodedata.is_normalized("NFC", text):
-        raise NotForm("canonical", "text is not in Unicode normal form C")
+        _check_texts(fields)
     for key, value in fields.items():
         if type(value) is not str:
             _check_value(value)
         if key not in _KNOWN:
             raise NotForm("fields", f"{key!r} is no field of an entry")
     return fields
+
+
+def _check_texts(value: Any) -> None:
+    """Each text by itself: written out, the escape of a line's end and the mark behind it only look like a letter."""
+    if isinstance(value, str) and not unicodedata.is_normalized("NFC", value):
+        raise NotForm("canonical", "text is not in Unicode normal form C")
+    if isinstance(value, dict):
+        value = value.values()
+    for item in () if isinstance(value, str | int | None) else value:
+        _check_texts(item)
 
 
 def _check_value(value: Any) -> None:

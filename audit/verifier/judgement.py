@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from audit.verifier.known import Known, Noted
 from audit.verifier.memory import Memory
-from audit.verifier.note import BadSignature, Checkpoint, Key, parse_key
+from audit.verifier.note import BadSignature, Checkpoint, Key
 from audit.verifier.result import Cosigner, Finding, Notice, Report
 from audit.verifier.rules import KeyEvent
 from audit.verifier.trust import SM3_NAME, Trust, shown
@@ -97,6 +97,8 @@ def judge(report: Report, whole: Whole, known: Known) -> tuple[Finding | None, M
     if signed.signers:
         silent = signed.trust.silent(signed.signers, checkpoint.size)
         report.warnings += tuple(notice("silent_key", name=key.vkey) for key in silent)
+        strays = signed.trust.strays()
+        report.warnings += tuple(notice("stray_key", seq=one.seq, name=one.vkey) for one in strays)
     found = (
         signed.fault
         or next(_other_roots(whole), None)
@@ -104,16 +106,15 @@ def judge(report: Report, whole: Whole, known: Known) -> tuple[Finding | None, M
         or (_parallel(whole, signed.trust) if known.trusted else None)
         or next(_contradictions(whole, known), None)
     )
-    return found, None if found else remembered(checkpoint, reading.rules.keys, signed.trust, known)
+    return found, None if found else remembered(checkpoint, signed.trust, known)
 
 
-def remembered(checkpoint: Checkpoint, events: Iterable[KeyEvent], trust: Trust, known: Known) -> Memory:
+def remembered(checkpoint: Checkpoint, trust: Trust, known: Known) -> Memory:
     """The tree that is signed, or the larger one remembered already, since both agree.
 
     What the checkpoint does not cover yet is not remembered: a folder of the same day may lack it.
     """
-    gone = {event.vkey for event in events if not event.added and event.seq < checkpoint.size}
-    retired = {parse_key(vkey) for vkey in gone}
+    retired = trust.retired(checkpoint.size)
     size, root = checkpoint.size, checkpoint.root
     if known.memory is not None:
         retired |= {*known.memory.retired}

@@ -81,7 +81,7 @@ def parse_key(vkey: str) -> Key:
     """Raises Malformed, also where the id does not fit the key."""
     name, first, rest = vkey.strip().partition("+")
     hex_id, second, material = rest.partition("+")
-    if not (name and first and second) or any(c.isspace() for c in name):
+    if not (name and first and second) or any(c.isspace() or "\ud800" <= c <= "\udfff" for c in name):
         raise Malformed(f"not a key: {vkey[:80]!r} (expected name+id+base64)")
     raw = _base64(material, "key")
     for kind, length in _PUBLIC_BYTES.items():
@@ -108,7 +108,8 @@ class Note:
     lines: tuple[SignatureLine, ...]
 
     def signers(self, keys: Iterable[Key]) -> dict[Key, int | None]:
-        """Those of `keys` that signed, each with the time it states.
+        """Those of `keys` that signed, each with the time it states. Of a key the first line counts, as in sumdb/note:
+        a thousand more cost nothing.
 
         Raises BadSignature where a line of a known key does not fit: then nothing is to be believed.
         """
@@ -116,7 +117,7 @@ class Note:
         found: dict[Key, int | None] = {}
         for line in self.lines:
             key = known.get((line.name, line.key_id))
-            if key is not None:
+            if key is not None and key not in found:
                 found[key] = key.check(self.text, line.signature)
         return found
 

@@ -80,7 +80,8 @@ def _announcement(proof: Proof, origin: str) -> KeyEvent:
     if said["act"] != "log.key_added" or said["_seq"] != proof.index or proof.checkpoint.origin != origin:
         raise Fault(finding("key_entry", proof.index, detail="it announces no key of this log"))
     include(proof.extra, proof.index, proof.hashes, proof.checkpoint)
-    return KeyEvent(proof.index, added=True, vkey=vkey)
+    signed = said["x"].get("signed", "")
+    return KeyEvent(proof.index, added=True, vkey=vkey, signed=signed if isinstance(signed, str) else "")
 
 
 def compared(report: Report, checkpoint: Checkpoint, known: Known) -> Finding | None:

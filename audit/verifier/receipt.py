@@ -20,6 +20,7 @@ from audit.verifier.wording import finding
 
 TYPE = "dataspace.receipt-proof"
 _LONGEST = 16 << 20  # bytes
+_PINNED = ("release", "run", "contract", "result")  # what a receipt must say, as text
 _FIELDS = {"type", "version", "receipt", "entry", "proof", "consistency", "key_changes"}
 
 
@@ -77,6 +78,9 @@ def _parsed(said: dict[str, Any]) -> _Receipt:
     receipt = lines.object_of(raw)
     if receipt is None:
         raise Fault(finding("receipt", detail="the receipt itself is not a JSON object"))
+    for name in _PINNED:
+        if not isinstance(receipt.get(name), str) or not receipt[name]:
+            raise Fault(finding("receipt", detail=f"the receipt itself says no {name}"))
     try:
         proof = parse_proof(part.octets(said["proof"]))
         consistency = hashes(map(part.octets, said["consistency"]))
@@ -95,19 +99,20 @@ def _check_place(fields: Fields, receipt: _Receipt) -> None:
 
 def _check_entry(fields: Fields, receipt: _Receipt, report: Report) -> None:
     """The entry releases what the receipt describes."""
-    seq, said = fields["_seq"], fields.get("x", {})
+    seq, said = fields["_seq"], {**fields.get("x", {}), "run": fields["obj"]}
     expected = {
         "receipt": f"sha256:{hashlib.sha256(receipt.raw).hexdigest()}",
-        "release": f"release:{receipt.said.get('release')}",
-        "result": receipt.said.get("result"),
-        "contract": receipt.said.get("contract"),
+        "release": f"release:{receipt.said['release']}",
+        "run": f"run:{receipt.said['run']}",
+        "result": receipt.said["result"],
+        "contract": receipt.said["contract"],
     }
     if fields["act"] != "run.released" or fields["out"] != "ok":
         raise Fault(finding("receipt_entry", seq, detail=f"it is {fields['act']} {fields['out']}"))
     for name, value in expected.items():
         if said.get(name) != value:
             raise Fault(finding("receipt_entry", seq, detail=f"{name} is {said.get(name)!r}, not {value!r}"))
-    report.facts = {name: str(receipt.said.get(name)) for name in ("release", "run", "contract", "result")}
+    report.facts = {name: receipt.said[name] for name in _PINNED}
     report.facts["entry"] = str(seq)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Self
 
 from audit.verifier.form import Fields, is_count, is_hash, is_uuid
+from audit.verifier.lines import object_of
 from audit.verifier.result import Finding, Notice, Personal, Unreadable
 from audit.verifier.wording import finding, notice
 
@@ -141,6 +142,8 @@ class _Settling:
                     )
                 self._erased |= {(event, name) for name in more}
             case _:
+                if (event, more["field"]) in self._opened:
+                    self.findings.append(finding("opening_repeated", more["seq"], name=more["field"]))
                 self._opened[event, more["field"]] = more
 
     def settle(self) -> None:
@@ -184,14 +187,14 @@ def _opening(line: bytes) -> dict[str, Any] | None:
     if len(line) > _LONGEST_LINE:
         return None
     try:
-        said = json.loads(line.decode())
-        if not isinstance(said, dict) or not isinstance(said.get("field"), str):
+        said = object_of(line)
+        if said is None or not isinstance(said.get("field"), str):
             return None
         place = is_uuid(said.get("id")) and is_count(said.get("seq"))
         opened = is_hash(said.get("salt")) and isinstance(said.get("value"), str)
         said["field"].encode()
         str(said.get("value")).encode()
-    except (ValueError, RecursionError):
+    except ValueError:
         return None
     if place and said.keys() == {"field", "id", "salt", "seq", "value"} and opened:
         return said

@@ -64,7 +64,7 @@ _CODES = {
     "tree": "checkpoint ahead root rewritten tile tile_missing tile_extra bundle other_root",
     "inclusion": "inclusion consistency",
     "receipt": "receipt receipt_entry",
-    "personal": "opening opening_unknown missing",
+    "personal": "opening opening_unknown opening_repeated missing",
     "signature": "signature unsigned unsigned_log retired_key",
     "witness": "quorum",
     "outside": "head_unknown other_log rollback fork",

@@ -10,12 +10,20 @@ import datetime as dt
 import zlib
 from array import array
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from audit.verifier.form import Fields, is_count, is_uuid
-from audit.verifier.note import COSIGNATURE, Malformed, parse_key
+from audit.verifier.note import (
+    COSIGNATURE,
+    BadSignature,
+    Key,
+    Malformed,
+    Note,
+    parse_key,
+    parse_signature_lines,
+)
 from audit.verifier.result import Finding, Notice
 from audit.verifier.wording import finding, notice
 
@@ -36,11 +44,29 @@ class _Wrong(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class KeyEvent:
-    """The log says of itself that a key was added, or else retired."""
+    """The log says of itself that a key was added, or else retired. `signed`: signature lines below that.
+
+    Whoever can write an entry can write this one: it counts by who signed it (trust.py).
+    """
 
     seq: int
     added: bool
     vkey: str
+    signed: str = ""
+
+    def signers(self, origin: str, keys: Iterable[Key]) -> set[Key]:
+        """Those of `keys` that signed it; nobody where a line by one of them does not fit."""
+        text = key_statement(origin, KEY_ACTS[not self.added], self.vkey)
+        try:
+            lines = parse_signature_lines(self.signed.encode(errors="surrogatepass"))
+            return set(Note(text, lines).signers(keys))
+        except (Malformed, BadSignature):
+            return set()
+
+
+def key_statement(origin: str, act: str, vkey: str) -> bytes:
+    """What is signed where a key comes or goes: never the text of a checkpoint, whose second line is a number."""
+    return f"{origin}\n{act}\n{vkey}\n".encode()
 
 
 class Rules:
@@ -53,14 +79,13 @@ class Rules:
         self.first_time: int | None = None
         self.last_time: int | None = None
         self._days = Counter[int]()  # number of the day in Beijing -> entries
-        self._seen_keys: set[tuple[str, bool]] = set()  # (vkey, added)
         self._names: dict[str, int] = {}  # act -> its number below
         self._totals: list[int] = []
         self._reconciled = 0  # entries below are counted by a reconciliation
         self._since = array("I")  # the acts, as numbers, of those from there on
-        self._special: dict[str, Callable[[int, dict[str, Any]], None]] = {
-            "log.key_added": self._key_added,
-            "log.key_retired": self._key_retired,
+        self._special: dict[str, Callable[[int, Fields], None]] = {
+            "log.key_added": self._key_entry,
+            "log.key_retired": self._key_entry,
             "log.reconciled": self._reconciliation,
             "log.erased": self._erasure,
         }
@@ -103,9 +128,9 @@ class Rules:
         if rule is None:
             return None
         try:
-            rule(seq, fields.get("x", {}))
+            rule(seq, fields)
         except _Wrong as wrong:
-            code = {"log.reconciled": "reconciled", "log.erased": "erasure"}.get(act, "key_entry")
+            code = {"log.reconciled": "reconciled", "log.erased": "erasure"}[act]
             return finding(code, seq, detail=wrong)
         return None
 
@@ -127,7 +152,6 @@ class Rules:
         rules = cls()
         rules.origin, rules._reconciled = state["origin"], state["reconciled"]
         rules.keys = [KeyEvent(**event) for event in state["keys"]]
-        rules._seen_keys = {(event.vkey, event.added) for event in rules.keys}
         rules.notices = [Notice(**one) for one in state["notices"]]
         rules.first_time, rules.last_time = state["times"]
         rules._names = {name: number for number, name in enumerate(state["acts"])}
@@ -136,33 +160,24 @@ class Rules:
         rules._since.frombytes(zlib.decompress(base64.b64decode(state["since"])))
         return rules
 
-    def _key_added(self, seq: int, said: dict[str, Any]) -> None:
-        vkey = self._vkey(said)
-        if {(vkey, True), (vkey, False)} & self._seen_keys:
-            raise _Wrong("this key was added or retired before")
-        self._key_event(seq, vkey, added=True)
+    def _key_entry(self, seq: int, fields: Fields) -> None:
+        """One that is no statement about a key of this log changes nothing, and spoils nothing: it is mentioned."""
+        said = fields.get("x", {})
+        vkey, signed = said.get("vkey"), said.get("signed", "")
+        if isinstance(signed, str) and isinstance(vkey, str) and self._is_ours(vkey):
+            self.keys.append(KeyEvent(seq, added=fields["act"] == KEY_ACTS[0], vkey=vkey, signed=signed))
+        else:
+            self.notices.append(notice("no_key", seq=seq, name=self.origin))
 
-    def _key_retired(self, seq: int, said: dict[str, Any]) -> None:
-        vkey = self._vkey(said)
-        if (vkey, False) in self._seen_keys:
-            raise _Wrong("this key was retired before")
-        self._key_event(seq, vkey, added=False)
-
-    def _key_event(self, seq: int, vkey: str, *, added: bool) -> None:
-        self.keys.append(KeyEvent(seq, added=added, vkey=vkey))
-        self._seen_keys.add((vkey, added))
-
-    def _vkey(self, said: dict[str, Any]) -> str:
-        vkey = said.get("vkey")
+    def _is_ours(self, vkey: str) -> bool:
         try:
-            key = parse_key(vkey if isinstance(vkey, str) else "")
-        except Malformed as error:
-            raise _Wrong(str(error)) from None
-        if key.kind == COSIGNATURE or key.name != self.origin or key.vkey != vkey:
-            raise _Wrong(f"not a key of the log {self.origin}")
-        return key.vkey
+            key = parse_key(vkey)
+        except Malformed:
+            return False
+        return key.kind != COSIGNATURE and key.name == self.origin and key.vkey == vkey
 
-    def _reconciliation(self, seq: int, said: dict[str, Any]) -> None:
+    def _reconciliation(self, seq: int, fields: Fields) -> None:
+        said = fields.get("x", {})
         if said.keys() != _RECONCILED:
             raise _Wrong(f"x must have {', '.join(sorted(_RECONCILED))}")
         first, after = said["first"], said["next"]
@@ -194,11 +209,12 @@ class Rules:
             raise _Wrong("findings and lag_ms are numbers, whole is true or false")
 
     @staticmethod
-    def _erasure(_seq: int, said: dict[str, Any]) -> None:
-        ids, fields = said.get("ids"), said.get("fields")
+    def _erasure(_seq: int, fields: Fields) -> None:
+        said = fields.get("x", {})
+        ids, names = said.get("ids"), said.get("fields")
         if not isinstance(ids, list) or not ids or not all(is_uuid(one) for one in ids):
             raise _Wrong("ids are not event ids")
-        if not isinstance(fields, list) or not fields or not all(isinstance(one, str) for one in fields):
+        if not isinstance(names, list) or not names or not all(isinstance(one, str) for one in names):
             raise _Wrong("fields are not names of fields")
         if not isinstance(said.get("basis"), str) or not said["basis"]:
             raise _Wrong("there is no basis")

@@ -1,7 +1,9 @@
 """Whose signature on a checkpoint counts: keys from outside, and those that the log announced under their signature.
 
-A key that somebody trusts may hand over to another: the log announces the new one in an entry, and a checkpoint that
-holds this entry is signed by both. A key that was retired signs for no tree that holds its retirement.
+A key that somebody trusts may hand over to another: the log announces the new one in an entry that the old one signed,
+and a checkpoint that holds this entry is signed by both. The checkpoint alone is not enough: the log signs whatever was
+written, and anybody can add one more signature line to it. A key that was retired signs for no tree that holds its
+retirement, signed by itself or another trusted key.
 """
 
 from __future__ import annotations
@@ -26,15 +28,35 @@ class Trust:
 
     def live(self, size: int) -> set[Key]:
         """Trusted keys that the tree of `size` entries does not say to be retired."""
-        retired = {event.vkey for event in self._events if not event.added and event.seq < size}
-        return {key for key in self.keys if key.vkey not in retired}
+        return self.keys - self.retired(size)
+
+    def retired(self, size: int) -> set[Key]:
+        """Keys, trusted or not, that the tree of `size` entries says to be retired."""
+        ended = [
+            (event, parse_key(event.vkey)) for event in self._events if not event.added and event.seq < size
+        ]
+        return {key for event, key in ended if event.signers(self.origin, {*self.keys, key})}
+
+    def strays(self) -> list[KeyEvent]:
+        """What the log says of keys and nobody signed who is trusted."""
+        return [event for event in self._events if not self._vouched(event)]
+
+    def _vouched(self, event: KeyEvent) -> bool:
+        key = parse_key(event.vkey)
+        if event.added:
+            return key in self.keys or bool(event.signers(self.origin, self.live(event.seq)))
+        return bool(event.signers(self.origin, {*self.keys, key}))
 
     def learn(self, handover: Checkpoint) -> None:
         """Trust the keys that `handover` brings. Requires: its root is that of the log. Raises BadSignature."""
         if not handover.note.signers(self.live(handover.size)):
             return
-        announced = {event.vkey for event in self._events if event.added and event.seq < handover.size}
-        self.keys |= handover.note.signers(map(parse_key, announced)).keys()
+        new = {
+            parse_key(event.vkey)
+            for event in self._events
+            if event.added and event.seq < handover.size and event.signers(self.origin, self.live(event.seq))
+        }
+        self.keys |= handover.note.signers(new).keys()
 
     def judge(self, checkpoint: Checkpoint, path: str) -> tuple[set[Key], Finding | None]:
         """The trusted keys that signed, and what is wrong if none of them may."""

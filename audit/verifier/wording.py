@@ -61,7 +61,6 @@ _BROKEN = {
     ),
     "reconciled": ("第 {seq} 条的对账记录不对：{detail}", "entry {seq}, a reconciliation, is wrong: {detail}"),
     "erasure": ("第 {seq} 条的删除记录不对：{detail}", "entry {seq}, an erasure, is wrong: {detail}"),
-    "key_entry": ("第 {seq} 条的密钥记录不对：{detail}", "entry {seq}, about a key, is wrong: {detail}"),
     # personal fields
     "opening": (
         "第 {seq} 条个人字段 {name} 的原文与承诺值不符",
@@ -70,6 +69,10 @@ _BROKEN = {
     "opening_unknown": (
         "开示文件中的第 {seq} 条没有个人字段 {name}",
         "the openings name entry {seq} with a personal field {name}, which it does not have",
+    ),
+    "opening_repeated": (
+        "开示文件不止一次说到第 {seq} 条的个人字段 {name}",
+        "the openings speak of entry {seq}, personal field {name}, more than once",
     ),
     "missing": (
         "第 {seq} 条个人字段 {name} 缺失：既未开示，也无删除记录",
@@ -101,6 +104,7 @@ _BROKEN = {
         "the root in {path} (size {size}) is not that of these entries",
     ),
     # scoped exports and receipts
+    "key_entry": ("第 {seq} 条的密钥记录不对：{detail}", "entry {seq}, about a key, is wrong: {detail}"),
     "scope": ("第 {seq} 条与机构 {scope} 无关", "entry {seq} does not concern the organization {scope}"),
     "order": ("第 {seq} 条的次序不对", "entry {seq} stands out of order"),
     "inclusion": (
@@ -193,6 +197,14 @@ _NOTICES = {
     "still_opened": (
         "第 {seq} 条个人字段 {name} 已记为删除，开示文件中却仍有其原文",
         "entry {seq}: its personal field {name} was erased, yet the openings still hold it",
+    ),
+    "no_key": (
+        "第 {seq} 条是关于密钥的，却没有写出日志 {name} 的公钥：不予理会",
+        "entry {seq} is about a key and holds no key of the log {name}: it changes nothing",
+    ),
+    "stray_key": (
+        "第 {seq} 条关于密钥 {name}，没有受信密钥为它签名：不予理会；谁写的，值得追问",
+        "entry {seq} is about the key {name}, and no key you trust signed it: it changes nothing; ask who wrote it",
     ),
     "log_findings": (
         "第 {seq} 条对账记录自陈有 {number} 处不符",

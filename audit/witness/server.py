@@ -17,7 +17,7 @@ from audit.witness.request import LONGEST
 from audit.witness.witness import Answer, Witness
 
 SECONDS = 20.0  # from one request to the end of reading the next
-MOST_CONNECTIONS = 64
+MOST_CONNECTIONS, MOST_OF_ONE_CLIENT = 64, 16
 _logger = logging.getLogger("audit.witness")
 
 
@@ -29,7 +29,7 @@ class Server(ThreadingHTTPServer):
         """Listens at once; `serve_forever` answers. Port 0 is any free one. Raises OSError."""
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.witness, self.seconds = witness, seconds
-        self._open: set[socket.socket] = set()
+        self._open: dict[socket.socket, str] = {}  # and the address at the other end
         self._guard = threading.Lock()
         super().__init__((host, port), _Handler)
 
@@ -52,9 +52,11 @@ class Server(ThreadingHTTPServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._guard:
-            admitted = len(self._open) < MOST_CONNECTIONS
+            host = str(client_address[0])
+            of_one = sum(other == host for other in self._open.values())
+            admitted = len(self._open) < MOST_CONNECTIONS and of_one < MOST_OF_ONE_CLIENT
             if admitted:
-                self._open.add(request)
+                self._open[request] = host
         if admitted:
             super().process_request(request, client_address)
         else:
@@ -62,7 +64,7 @@ class Server(ThreadingHTTPServer):
 
     def shutdown_request(self, request: Any) -> None:
         with self._guard:
-            self._open.discard(request)
+            self._open.pop(request, None)
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002  # socketserver's signature

@@ -26,8 +26,13 @@ ROLE = DATABASE = "dataspace"
 SYSTEM_FOLDER = Path("/var/lib/dataspace")  # where root's data go when the project lies in a closed home
 STOP_SECONDS = 60.0
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
-# The role owns its database and may create others (the tests do), and is no superuser.
-_FIRST_WORDS = f"CREATE ROLE {ROLE} LOGIN CREATEDB;\nCREATE DATABASE {DATABASE} OWNER {ROLE};\n"
+# The role owns its database and may create others (the tests do), and is no superuser. Nobody is over the socket, which
+# every process of our account reaches: the superuser there is logs in to a stopped database (`postgres --single`).
+_FIRST_WORDS = (
+    f"CREATE ROLE {ROLE} LOGIN CREATEDB;\n"
+    f"CREATE DATABASE {DATABASE} OWNER {ROLE};\n"
+    "ALTER ROLE postgres NOLOGIN;\n"
+)
 # Tests empty tables between them, past the triggers that forbid it; nothing else may rest triggers.
 _FIRST_WORDS_OF_TESTS = f"GRANT SET ON PARAMETER session_replication_role TO {ROLE};\n"
 

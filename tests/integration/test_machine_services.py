@@ -121,6 +121,14 @@ def test_both_services_listen_on_private_unix_sockets_only(paths: Paths) -> None
             assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
+def test_nobody_is_a_superuser_of_the_database_over_its_socket(paths: Paths) -> None:
+    """Whoever is could read files and start programs as the database, past the blinders of the web server."""
+    with services.started(paths):
+        for role in ("postgres", "root", "template1"):
+            with pytest.raises(psycopg.OperationalError):
+                psycopg.connect(postgres.url(paths).replace("//dataspace@", f"//{role}@"))
+
+
 def test_postgresql_takes_parts_of_chinese_words_for_search(paths: Paths) -> None:
     with services.started(paths), psycopg.connect(postgres.url(paths), autocommit=True) as connection:
         connection.execute("CREATE EXTENSION pg_trgm")

@@ -141,7 +141,7 @@ def test_receipts_meet_the_quorum_too(receipt, log, judged):
         ({"version": 2}, "receipt"), ({"version": True}, "receipt"), ({"more": 1}, "receipt"), ({"entry": 1}, "receipt"),
         ({"consistency": [1]}, "receipt"), ({"consistency": ["x"]}, "receipt"), ({"consistency": []}, "consistency"),
         ({"proof": ""}, "receipt"), ({"key_changes": ["x"]}, "receipt"), ({"receipt": "x"}, "receipt"),
-        ({"receipt": "{}"}, "receipt_entry"), ({"entry": "{}"}, "fields"), ({"entry": "\ud800"}, "not_json"),
+        ({"receipt": "{}"}, "receipt"), ({"entry": "{}"}, "fields"), ({"entry": "\ud800"}, "not_json"),
     ],
     ids=repr,
 )  # fmt: skip
@@ -216,7 +216,7 @@ def with_key_changes(content, *changes: str):
 def test_an_announcement_counts_for_its_own_checkpoint_alone(part, log, judged):
     """A thief announces his key in a tree of his own, and adds his line to a checkpoint that the old key did sign."""
     thief = world.ed25519(seed="thief")
-    told = world.bodies(6, {5: {"act": "log.key_added", "x": {"vkey": thief.vkey}}})
+    told = world.bodies(6, {5: world.key_entry("added", thief, thief)})
     own = world.Log(tuple(world.seal(told)), handovers={6: (thief,)})
     added = replace(log, handovers={401: (OLD, NEW, thief)})
     changes = [*world.handover_proofs(own), *world.handover_proofs(added)]
@@ -229,7 +229,7 @@ def test_a_hand_over_needs_the_entry_that_announces_the_key(part, log, judged):
     thief = world.ed25519(seed="thief")
     for handovers in ({401: (thief, NEW)}, {401: (OLD,)}, {401: (NEW,)}):
         assert judged(part(replace(log, handovers=handovers))).finding.code == "unsigned"
-    told = world.bodies(401, {400: {"act": "log.key_added", "x": {"vkey": thief.vkey}, "pc": None}})
+    told = world.bodies(401, {400: world.key_entry("added", thief, thief)})
     false = world.Log(tuple(world.seal(told)), handovers={401: (thief,)})
     proof = world.handover_proofs(false)[0]
     content = part(replace(log, signers=(thief,), handovers={}))

@@ -102,7 +102,7 @@ def test_a_hand_over_of_another_tree_is_a_fault_of_the_log(entries, tmp_path):
 
 def test_a_chain_of_hand_overs_is_followed(tmp_path):
     third = world.ed25519(seed="third")
-    told = world.bodies(1000, {500: {"act": "log.key_added", "x": {"vkey": third.vkey}, "pc": None}})
+    told = world.bodies(1000, {500: world.key_entry("added", third, OLD, NEW)})
     log = world.Log(tuple(world.seal(told)), (third,), handovers={401: (OLD, NEW), 501: (OLD, NEW, third)})
     for path in ("a", "b"):
         (tmp_path / path).write_bytes(b"".join(world.jsonl(log)))
