@@ -18,6 +18,7 @@ PROFILE = 1
 GENESIS = b"\x00" * 32  # `_prev` of entry 0
 MAX_BYTES = 65_535  # C2SP tlog-tiles stores a length as uint16
 _MAX_INT = 2**53 - 1  # beyond this JSON readers disagree
+_ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,31}\Z")
 # `{"_prev":"` + 64 hex + `","_seq":N,` precedes the body's own keys; 40 bytes leave room for any bigint.
 _PREFIX_BYTES = 10 + 64 + 40
@@ -37,7 +38,7 @@ def body(fields: Mapping[str, Any]) -> bytes:
     if not fields:
         raise NotCanonical("$: an entry needs at least one field")
     _check(fields, "$")
-    raw = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    raw = _ENCODE(fields).encode()
     if len(raw) + _PREFIX_BYTES > MAX_BYTES:
         raise NotCanonical(f"$: {len(raw)} bytes is more than an entry may hold")
     return raw

@@ -92,7 +92,7 @@ _LOG = """log AS NOT MATERIALIZED (
     SELECT event_id, act, obj, org, seq AS place FROM audit_entry
     UNION ALL
     SELECT event_id, b->>'act', b->>'obj', b->>'org', 4611686018427387904 + id
-    FROM (SELECT id, event_id, convert_from(body, 'UTF8')::jsonb AS b FROM audit_outbox) waiting
+    FROM (SELECT id, event_id, audit_said(body) AS b FROM audit_outbox) waiting
 )"""
 
 # Each row carries the id of the latest entry about it. Its state is that of the latest move: later changes of other

@@ -6,7 +6,6 @@ what the log says of themselves is asked here.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -113,11 +112,10 @@ def _ids_of_account(uid: str) -> set[UUID]:
     )
     waiting = OutboxRow.objects.filter(event_id__in=Personal.objects.values("event_id"))
     for event_id, body in waiting.values_list("event_id", "body"):
-        fields = json.loads(bytes(body))
-        if _is_of(uid, fields):
+        if _is_of(uid, reading.said(body)):
             ids.add(event_id)
     return ids
 
 
 def _is_of(uid: str, fields: Mapping[str, Any]) -> bool:
-    return uid in (fields["actor"], fields["obj"].removeprefix("account:"))
+    return uid in (fields.get("actor"), str(fields.get("obj")).removeprefix("account:"))

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from functools import cache
 from operator import attrgetter
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 from django.db import models
 from django.db.models import Expression, Value
@@ -39,13 +39,24 @@ class Recorded(models.Model):
     # The id of the latest entry that made or changed the row. It is there before the row is: creation costs nothing.
     event_id = models.UUIDField(default=uuid.uuid4, editable=False)
 
+    # Whether no entry has this id yet. A row that was read has the id of the entry that it was read with.
+    event_is_new = True
+
     class Meta:
         abstract = True
+
+    @classmethod
+    def from_db(cls, db: Any, field_names: Any, values: Any, **options: Any) -> Self:
+        row = super().from_db(db, field_names, values, **options)
+        row.event_is_new = False
+        return row
 
     @property
     def audit_ref(self) -> str:
         """`kind:uid` of what the row's entries are about."""
-        kind, path = self.audit_about()
+        if self.ABOUT is None:
+            return f"{self.KIND}:{self.uid}"  # type: ignore[attr-defined]  # every whole has one
+        kind, path = self.ABOUT
         return f"{kind}:{attrgetter(path.replace('__', '.'))(self)}"
 
     @property
@@ -68,7 +79,10 @@ class Recorded(models.Model):
         """
         rows = type(self)._base_manager  # noqa: SLF001  # Django's documented name
         rows.select_for_update().only("pk").get(pk=self.pk)
-        self.event_id = uuid.uuid4()
+        self.take_new_id()
+
+    def take_new_id(self) -> None:
+        self.event_id, self.event_is_new = uuid.uuid4(), True
 
     def carries(self, event: Event) -> bool:
         """Whether an entry of this event makes or changes the row, so that the two have one id."""

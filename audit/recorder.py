@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
-from django.db import connection
+from django.db import IntegrityError, connection
 
 from audit import chain, commitments, lint
 from audit.events import PAYLOAD, PERSONAL, Event
@@ -51,8 +51,7 @@ def record(
         raise RuntimeError(f"{event} must be recorded in the transaction of what it records")
     _check_keys("payload key", event, payload, PAYLOAD)
     _check_keys("personal field", event, personal or {}, PERSONAL)
-    changed = isinstance(about, Recorded) and about.carries(event)
-    event_id = about.event_id if changed else uuid.uuid4()  # type: ignore[union-attr]  # changed: a row
+    event_id = _id_of(event, about)
     fields: dict[str, Any] = {
         "act": str(event),
         "actor": actor.uid,
@@ -75,6 +74,15 @@ def record(
         fields["pc"] = {name: commitments.commit(salt, name, value) for name, salt, value in kept}
     _write(event_id, chain.body(fields), kept)
     return event_id
+
+
+def _id_of(event: Event, about: Recorded | str) -> uuid.UUID:
+    if not isinstance(about, Recorded) or not about.carries(event):
+        return uuid.uuid4()
+    if not about.event_is_new:
+        raise IntegrityError(f"{event} changes {about.audit_ref}, which needs an id for it: new_event()")
+    about.event_is_new = False
+    return about.event_id
 
 
 def _write(event_id: uuid.UUID, body: bytes, kept: list[tuple[str, bytes, str]]) -> None:

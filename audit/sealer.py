@@ -18,14 +18,13 @@ from django.db import connection, transaction
 
 from audit import chain, lag
 from audit.events import Event
+from audit.gate import Gate
 from audit.models import Entry
 from audit.transparency import troubles
-from audit.verifier.form import Fields, NotForm, fields_of
-from audit.verifier.rules import Rules
+from audit.verifier.form import NotForm
 
 BATCH = 1000
-POLL_SECONDS = 0.1
-_WIDTHS = {"act": 40, "actor": 40, "org": 40, "obj": 80}  # of the columns of audit_entry
+POLL_SECONDS = 0.2
 _LOCK = 0x64735F61756469  # any fixed number: "ds_audi"
 
 _TAKE = (
@@ -87,11 +86,11 @@ def _seal_batch(limit: int, refused: dict[uuid.UUID, str]) -> int:
         if not waiting:
             return 0
         seq, prev = (head[0] + 1, bytes(head[1])) if head else (0, chain.GENESIS)
-        rows = []
+        rows, gate = [], Gate(event_id for event_id, _raw, _written in waiting)
         for event_id, raw, written in waiting:
             entry = chain.seal(prev, seq, raw)
             try:
-                fields = _checked(entry, seq, event_id)
+                fields = gate.fields(entry, seq, event_id)
             except NotForm as wrong:
                 refused[event_id] = str(wrong)
                 continue
@@ -134,23 +133,6 @@ def run(stop: threading.Event) -> None:
             stop.wait(POLL_SECONDS)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
-
-
-def _checked(entry: bytes, seq: int, event_id: uuid.UUID) -> Fields:
-    """What a verifier reads in it. Raises NotForm for what it would not take, and for what the columns cannot hold."""
-    fields = fields_of(entry)
-    if fields["id"] != str(event_id):
-        raise NotForm("fields", "its id is not the event id")
-    # How much a reconciliation counts right takes the entries it counts; all else that has rules is judged by itself.
-    found = None if fields["act"] == Event.RECONCILED else Rules().alone(seq, fields)
-    if found is not None:
-        raise NotForm(found.code, found.en)
-    for name, most in _WIDTHS.items():
-        if len(fields[name]) > most:
-            raise NotForm("fields", f"{name} is longer than {most} characters")
-    if any("," in party or len(party) > _WIDTHS["org"] for party in Entry.parties_of(fields)):
-        raise NotForm("fields", "org or cp is no id of an organization")
-    return fields
 
 
 def _opening() -> tuple[uuid.UUID, bytes, datetime]:

@@ -85,6 +85,6 @@ def move(
         setattr(thing, name, value)
     thing.state = thing._stored_state = to  # noqa: SLF001
     thing.state_since = timezone.now()
-    thing.event_id = uuid.uuid4()
+    thing.take_new_id()
     thing.save(update_fields=["state", "state_since", "event_id", *(set_fields or {})])
     record(event, actor=actor, about=thing, **payload)

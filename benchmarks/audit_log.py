@@ -234,7 +234,7 @@ def own_database() -> Iterator[None]:
 
     url = os.environ["DATABASE_URL"]
     with psycopg.connect(url, autocommit=True) as server:
-        server.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+        drop(server)
         server.execute(f"CREATE DATABASE {DATABASE}")
         os.environ["DATABASE_URL"] = urlsplit(url)._replace(path=f"/{DATABASE}").geturl()
         try:
@@ -243,7 +243,21 @@ def own_database() -> Iterator[None]:
             from django.db import connections
 
             connections.close_all()
-            server.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")
+            drop(server)
+
+
+def drop(server) -> None:
+    """The server sends its own vacuum away, which FORCE may not; whoever was just killed takes a moment to be gone."""
+    import psycopg
+
+    for _ in range(50):
+        try:
+            server.execute(f"DROP DATABASE IF EXISTS {DATABASE}")
+        except psycopg.errors.ObjectInUse:
+            time.sleep(0.1)
+        else:
+            return
+    sys.exit(f"{DATABASE} is still in use")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.db import connection, transaction
 
+from audit import reading
 from audit.actors import CHECKPOINTER
 from audit.events import Event
 from audit.models import Entry
@@ -251,8 +252,8 @@ def _record_once(folder: KeyFolder, event: Event, one: LogKey, actor: Who) -> No
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         act, vkey = f'"act":"{event}"'.encode(), f'"{one.vkey}"'.encode()
         cursor.execute(_ABOUT, {"act": act, "event": str(event), "vkey": vkey})
-        said = [json.loads(bytes(body)).get("x", {}) for (body,) in cursor.fetchall()]
-        if not any(_is_signed(event, one, x.get("signed", ""), ours) for x in said):
+        said = [reading.said(body).get("x") for (body,) in cursor.fetchall()]
+        if not any(_is_signed(event, one, x.get("signed", ""), ours) for x in said if isinstance(x, dict)):
             signed = _signed(event, one, ours)
             record(event, actor=actor, about=f"log_key:{one.id}", vkey=one.vkey, signed=signed)
 

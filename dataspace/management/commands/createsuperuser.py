@@ -11,6 +11,7 @@ from django.db.models import Max
 from audit.events import Event
 from audit.recorder import record
 from parties.actors import SYSTEM
+from parties.admission import touch
 from parties.models import User
 
 
@@ -20,4 +21,5 @@ class Command(createsuperuser.Command):
         newest = User.objects.aggregate(newest=Max("pk"))["newest"] or 0
         super().handle(*args, **options)
         for user in User.objects.filter(pk__gt=newest):
+            touch(user)  # read anew, it needs an id for this entry
             record(Event.ACCOUNT_CREATED, actor=SYSTEM, about=user, organization="")
