@@ -15,7 +15,8 @@ from django.utils.translation import gettext_lazy as _
 from audit.refusals import Refused
 from contracts.models import Contract
 from contracts.policy.canonical import matches
-from contracts.policy.constraints import Action, Facts, enforce
+from contracts.policy.constraints import enforce
+from contracts.policy.facts import Action, Facts
 from contracts.policy.terms import Terms
 from contracts.states import ContractState
 from parties import keys

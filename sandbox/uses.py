@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contracts.policy.constraints import ColumnUse
+from contracts.policy.facts import ColumnUse
 from contracts.policy.terms import Aggregate, ColumnRole, JoinTerm, Terms
 from sandbox.guard import AggregateQuery
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import ClassVar, Final, Protocol
 
 from audit.wording import say, template
+from contracts.policy.facts import Action, ColumnUse, Facts, Outcome, Satisfied, Violated
 from contracts.policy.strictest import is_as_strict
 from contracts.policy.terms import (
     Aggregate,
@@ -21,78 +21,13 @@ from contracts.policy.terms import (
     DatasetTerm,
     DisclosureTerms,
     JoinTerm,
+    Lane,
+    PrivacyTerms,
     Terms,
 )
 
-
-class Action(StrEnum):
-    SUBMIT = "submit"
-    START = "start"
-    RELEASE = "release"
-    DOWNLOAD = "download"
-
-
 _EVERY: Final = frozenset(Action)
 _BEFORE_DATA: Final = frozenset({Action.SUBMIT, Action.START})
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnUse:
-    """One use of a column by a computation.
-
-    `role` is the part it plays: DIMENSION grouped or filtered by (`values`: the values filtered for), MEASURE
-    put through `aggregate`, UNIT counted, JOIN_KEY joined on.
-    """
-
-    dataset: str
-    column: str
-    role: ColumnRole
-    aggregate: Aggregate | None = None
-    values: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What is so at the moment of a decision; None where it is not known. Times are aware.
-
-    | action           | facts needed besides `now` and `consumer`                  |
-    |------------------|------------------------------------------------------------|
-    | SUBMIT, START    | `purpose`, `scenario`, `runs_used`, `used`, `joined`       |
-    | RELEASE          | `protected_by`                                             |
-    | DOWNLOAD         | `released_at`                                              |
-    """
-
-    action: Action
-    now: datetime
-    consumer: str | None = None  # uid of the organization that asks
-    purpose: str | None = None
-    scenario: str | None = None
-    runs_used: int | None = None  # runs charged to the contract, the one in question not counted
-    used: tuple[ColumnUse, ...] | None = None
-    joined: tuple[JoinTerm, ...] | None = None
-    protected_by: DisclosureTerms | None = None  # the parameters the release was protected with
-    released_at: datetime | None = None
-
-    def __post_init__(self) -> None:
-        for moment in (self.now, self.released_at):
-            if moment is not None and moment.tzinfo is None:
-                raise ValueError("facts need aware times")
-
-
-@dataclass(frozen=True, slots=True)
-class Satisfied:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class Violated:
-    """`code` is stable (`contract.expired`); `reason` may be shown to the consumer."""
-
-    code: str
-    reason: str
-
-
-Outcome = Satisfied | Violated
 
 
 class Constraint(Protocol):
@@ -232,6 +167,69 @@ class Joins:
 
 
 @dataclass(frozen=True, slots=True)
+class Answers:
+    """The table lane answers so many different questions, and closes after so many refusals that depend on data.
+
+    Each such refusal tells a little, as does each answer; nothing else bounds what many of them tell together.
+    """
+
+    actions: ClassVar[frozenset[Action]] = _BEFORE_DATA
+    max_answers: int
+    max_refusals: int
+
+    def verify(self, facts: Facts) -> Outcome:
+        if facts.lane is None:
+            return _unknown("lane")
+        if facts.lane is not Lane.TABLE:
+            return Satisfied()
+        if facts.answers is None or facts.refusals is None:
+            return _unknown("answers")
+        if facts.refusals >= self.max_refusals:
+            reason = say(
+                "Exact tables are closed under this contract: too many of its questions were refused."
+            )
+            return Violated("contract.lane_closed", reason)
+        if facts.answers >= self.max_answers:
+            reason = say(
+                "All %(answers)d different tables of the contract are used.", answers=self.max_answers
+            )
+            return Violated("contract.answers", reason)
+        return Satisfied()
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The private lane spends what the contract has, and what all contracts together may spend on a dataset."""
+
+    actions: ClassVar[frozenset[Action]] = _BEFORE_DATA
+    privacy: PrivacyTerms | None
+    datasets: tuple[tuple[str, int], ...]  # uid and budget
+
+    def verify(self, facts: Facts) -> Outcome:
+        if facts.lane is None:
+            return _unknown("lane")
+        if facts.lane is not Lane.PRIVATE:
+            return Satisfied()
+        if self.privacy is None:
+            return Violated("contract.lane", say("The contract has no private lane."))
+        if facts.charge is None or facts.spent is None or facts.spent_on is None:
+            return _unknown("charge")
+        if facts.charge > self.privacy.query_budget:
+            reason = say("The question costs more privacy budget than the contract allows for one.")
+            return Violated("contract.query_budget", reason)
+        return self._reaches(facts.charge, facts.spent, facts.spent_on, self.privacy.contract_budget)
+
+    def _reaches(self, charge: int, spent: int, spent_on: tuple[tuple[str, int], ...], whole: int) -> Outcome:
+        limits = dict(self.datasets)
+        if charge and spent + charge > whole:
+            return Violated("contract.budget", say("The contract's privacy budget does not reach for this."))
+        if charge and any(spent + charge > limits.get(uid, 0) for uid, spent in spent_on):
+            reason = say("The dataset's privacy budget, which all contracts share, does not reach for this.")
+            return Violated("contract.dataset_budget", reason)
+        return Satisfied()
+
+
+@dataclass(frozen=True, slots=True)
 class Protection:
     """The anonymize duty: a release is protected at least as strictly as the contract says."""
 
@@ -275,6 +273,8 @@ def constraints_of(terms: Terms) -> tuple[Constraint, ...]:
         Quota(terms.max_runs),
         Columns(terms.datasets),
         Joins(terms.joins),
+        Answers(terms.disclosure.max_releases, terms.disclosure.max_refusals),
+        Budget(terms.privacy, tuple((d.uid, d.budget) for d in terms.datasets)),
         Protection(terms.disclosure),
         Retention(terms.retention_days),
     )

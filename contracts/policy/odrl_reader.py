@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeVar
@@ -20,6 +21,9 @@ from contracts.policy.terms import (
     DatasetTerm,
     DisclosureTerms,
     JoinTerm,
+    Lane,
+    Level,
+    PrivacyTerms,
     Terms,
 )
 from contracts.policy.vocabulary import Act, Operand, Operator
@@ -62,6 +66,7 @@ def _read_permission(permission: Cursor, assigners: tuple[str, ...], assignee: s
     fields["action"].exactly(Act.COMPUTE)
     constraints = ConstraintSet(fields["constraint"])
     anonymize, delete = fields["duty"].items(2)
+    disclosure, privacy = _read_anonymize(anonymize)
     terms = Terms(
         assigners=assigners,
         assignee=assignee,
@@ -69,11 +74,12 @@ def _read_permission(permission: Cursor, assigners: tuple[str, ...], assignee: s
         scenario=constraints.take(Operand.SCENARIO, Operator.EQ).text(),
         datasets=tuple(_read_dataset(item) for item in fields["target"].items()),
         joins=tuple(_read_join(j) for j in constraints.take(Operand.JOIN, Operator.IS_ANY_OF).items()),
-        disclosure=_read_anonymize(anonymize),
+        disclosure=disclosure,
         max_runs=constraints.take(Operand.COUNT, Operator.LTEQ).integer(),
         valid_from=_read_time(constraints.take(Operand.DATE_TIME, Operator.GTEQ)),
         valid_until=_read_time(constraints.take(Operand.DATE_TIME, Operator.LTEQ)),
         retention_days=_read_delete(delete),
+        privacy=privacy,
     )
     constraints.done()
     return terms
@@ -82,12 +88,18 @@ def _read_permission(permission: Cursor, assigners: tuple[str, ...], assignee: s
 def _read_dataset(asset: Cursor) -> DatasetTerm:
     fields = asset.fields(("@type", "source", "refinement"))
     fields["@type"].exactly(words.COLLECTION)
-    table, columns = fields["refinement"].items(2)
-    refinement = ConstraintSet(Cursor([table.value], fields["refinement"].path))
-    name = refinement.take(Operand.TABLE, Operator.EQ).text()
-    return DatasetTerm(
-        fields["source"].text(), name, tuple(map(_read_column, _logical(columns, "or").items()))
+    refinement = fields["refinement"]
+    *said, columns = refinement.items() or refinement.items(2)  # the second says what is missing
+    constraints = ConstraintSet(Cursor([c.value for c in said], refinement.path))
+    dataset = DatasetTerm(
+        uid=fields["source"].text(),
+        name=constraints.take(Operand.TABLE, Operator.EQ).text(),
+        columns=tuple(map(_read_column, _logical(columns, "or").items())),
+        lane=_word_unless(Lane.TABLE, constraints, Operand.LANE),
+        budget=_integer_unless(0, constraints, Operand.BUDGET, Operator.LTEQ),
     )
+    constraints.done()
+    return dataset
 
 
 def _logical(node: Cursor, operator: str) -> Cursor:
@@ -108,23 +120,46 @@ def _read_column(node: Cursor) -> ColumnTerm:
         if aggregates is None
         else tuple(_word(Aggregate, function) for function in aggregates.items()),
         scale=said.take(Operand.SCALE, Operator.EQ).integer(),
+        level=_word_unless(Level.EVENT, said, Operand.LEVEL),
+        lane=_word_unless(Lane.TABLE, said, Operand.LANE),
+        low=_integer_unless(0, said, Operand.LOW, Operator.GTEQ),
+        high=_integer_unless(0, said, Operand.HIGH, Operator.LTEQ),
     )
     said.done()
     return column
 
 
-def _read_anonymize(duty: Cursor) -> DisclosureTerms:
+def _read_anonymize(duty: Cursor) -> tuple[DisclosureTerms, PrivacyTerms | None]:
     fields = duty.fields(("@type", "action", "target"))
     fields["@type"].exactly("Duty")
     fields["target"].exactly(words.RELEASES)
     action = fields["action"].items(1)[0].fields(("rdf:value", "refinement"))
     action["rdf:value"].fields(("@id",))["@id"].exactly(f"odrl:{Act.ANONYMIZE}")
     said = ConstraintSet(action["refinement"])
+    defaults = asdict(DisclosureTerms())
     disclosure = DisclosureTerms(
-        **{name: said.take(*comparison).integer() for name, comparison in words.DISCLOSURE.items()}
+        **{
+            name: _integer_unless(defaults[name], said, *comparison)
+            if name in words.LATER
+            else said.take(*comparison).integer()
+            for name, comparison in words.DISCLOSURE.items()
+        }
     )
+    privacy = _read_privacy(said)
     said.done()
-    return disclosure
+    return disclosure, privacy
+
+
+def _read_privacy(said: ConstraintSet) -> PrivacyTerms | None:
+    """All of the private lane's limits, or none."""
+    first, *others = words.PRIVACY.items()
+    budget = said.take_if_there(*first[1])
+    if budget is None:
+        return None
+    return PrivacyTerms(
+        **{first[0]: budget.integer()},
+        **{name: said.take(*comparison).integer() for name, comparison in others},
+    )
 
 
 def _read_delete(duty: Cursor) -> int:
@@ -162,6 +197,16 @@ def _read_join(value: Cursor) -> JoinTerm:
         what = say("an equality such as %(example)s is expected", example="loans.enterprise=water.enterprise")
         raise bad_value(value.path, what)
     return JoinTerm((found[1], found[2]), (found[3], found[4]))
+
+
+def _word_unless(default: _Word, said: ConstraintSet, operand: Operand) -> _Word:
+    cursor = said.take_if_there(operand, Operator.EQ)
+    return default if cursor is None else _word(type(default), cursor)
+
+
+def _integer_unless(default: int, said: ConstraintSet, operand: Operand, operator: Operator) -> int:
+    cursor = said.take_if_there(operand, operator)
+    return default if cursor is None else cursor.integer()
 
 
 def _word(words_of: type[_Word], value: Cursor) -> _Word:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -11,7 +12,17 @@ from catalog.schema import NAME
 from contracts.policy import vocabulary as words
 from contracts.policy.constraint_set import constraint
 from contracts.policy.cursor import bad_value
-from contracts.policy.terms import ColumnRole, ColumnTerm, DatasetTerm, DisclosureTerms, JoinTerm, Terms
+from contracts.policy.terms import (
+    ColumnRole,
+    ColumnTerm,
+    DatasetTerm,
+    DisclosureTerms,
+    JoinTerm,
+    Lane,
+    Level,
+    PrivacyTerms,
+    Terms,
+)
 from contracts.policy.vocabulary import Act, Operand, Operator
 
 _NAME = NAME.pattern.removesuffix(r"\Z")
@@ -48,7 +59,7 @@ def _permission(terms: Terms) -> dict[str, Any]:
             constraint(Operand.COUNT, Operator.LTEQ, terms.max_runs),
             constraint(Operand.JOIN, Operator.IS_ANY_OF, [_join(join) for join in terms.joins]),
         ],
-        "duty": [_anonymize(terms.disclosure), _delete(terms.retention_days)],
+        "duty": [_anonymize(terms.disclosure, terms.privacy), _delete(terms.retention_days)],
     }
 
 
@@ -58,6 +69,8 @@ def _dataset(dataset: DatasetTerm) -> dict[str, Any]:
         "source": dataset.uid,
         "refinement": [
             constraint(Operand.TABLE, Operator.EQ, dataset.name),
+            *_unless(Lane.TABLE, Operand.LANE, dataset.lane.value),
+            *_unless(0, Operand.BUDGET, dataset.budget, Operator.LTEQ),
             {"or": {"@list": [_column(column) for column in dataset.columns]}},
         ],
     }
@@ -75,14 +88,28 @@ def _column(column: ColumnTerm) -> dict[str, Any]:
     if column.aggregates or column.role is ColumnRole.MEASURE:
         functions = [aggregate.value for aggregate in column.aggregates]
         said.append(constraint(Operand.AGGREGATE, Operator.IS_ANY_OF, functions))
+    said += _unless(Level.EVENT, Operand.LEVEL, column.level.value)
+    said += _unless(Lane.TABLE, Operand.LANE, column.lane.value)
+    said += _unless(0, Operand.LOW, column.low, Operator.GTEQ)
+    said += _unless(0, Operand.HIGH, column.high, Operator.LTEQ)
     return {"and": {"@list": said}}
 
 
-def _anonymize(disclosure: DisclosureTerms) -> dict[str, Any]:
-    refinement = [
-        constraint(operand, operator, getattr(disclosure, name))
-        for name, (operand, operator) in words.DISCLOSURE.items()
-    ]
+def _unless(
+    default: object, operand: Operand, value: object, operator: Operator = Operator.EQ
+) -> list[dict[str, object]]:
+    return [] if value == default else [constraint(operand, operator, value)]
+
+
+def _anonymize(disclosure: DisclosureTerms, privacy: PrivacyTerms | None) -> dict[str, Any]:
+    defaults = asdict(DisclosureTerms())
+    refinement = []
+    for name, (operand, operator) in words.DISCLOSURE.items():
+        default = defaults[name] if name in words.LATER else None
+        refinement += _unless(default, operand, getattr(disclosure, name), operator)
+    if privacy is not None:
+        for name, (operand, operator) in words.PRIVACY.items():
+            refinement.append(constraint(operand, operator, getattr(privacy, name)))
     action = {"rdf:value": {"@id": f"odrl:{Act.ANONYMIZE}"}, "refinement": refinement}
     return {"@type": "Duty", "action": [action], "target": words.RELEASES}
 

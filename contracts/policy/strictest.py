@@ -11,7 +11,7 @@ from typing import Final
 from audit.refusals import Refused
 from audit.wording import say
 from catalog.schema import Grade
-from contracts.policy.terms import DisclosureTerms
+from contracts.policy.terms import DisclosureTerms, PrivacyTerms
 
 IMPORTANT_MIN_CONTRIBUTORS: Final = 30  # important data: in the sandbox only, in groups of at least this size
 
@@ -31,15 +31,36 @@ STRICTER: Final[dict[str, Callable[[int, int], int]]] = {
     "sum_digits": _fewer_digits,
     "max_dimensions": min,
     "max_cells": min,
+    "complement_contributors": max,
+    "show_zeros": min,
+    "max_releases": min,
+    "max_refusals": min,
 }
 """Field of `DisclosureTerms` → which of two values is the stricter."""
 
+STRICTER_PRIVACY: Final[dict[str, Callable[[int, int], int]]] = {
+    "contract_budget": min,
+    "query_budget": min,
+    "delta_exponent": max,
+    "max_groups": min,
+    "max_rows": min,
+}
+"""Field of `PrivacyTerms` → which of two values is the stricter."""
+
+_PRIVACY: Final[dict[Grade, PrivacyTerms]] = {
+    Grade.GENERAL_1: PrivacyTerms(2_000_000, 50_000, 6, 6, 6),
+    Grade.GENERAL_2: PrivacyTerms(),
+    Grade.GENERAL_3: PrivacyTerms(250_000, 10_000, 7, 3, 2),
+    Grade.GENERAL_4: PrivacyTerms(100_000, 5_000, 8, 2, 1),
+    Grade.IMPORTANT: PrivacyTerms(50_000, 2_500, 9, 1, 1),
+}
+
 _DEFAULTS: Final[dict[Grade, DisclosureTerms]] = {
-    Grade.GENERAL_1: DisclosureTerms(5, 2, 90, 5, 5, 4, 4, 5000),
+    Grade.GENERAL_1: DisclosureTerms(5, 2, 90, 5, 5, 4, 4, 5000, 5, 1, 500, 50),
     Grade.GENERAL_2: DisclosureTerms(),
-    Grade.GENERAL_3: DisclosureTerms(15, 2, 80, 15, 5, 3, 3, 1000),
-    Grade.GENERAL_4: DisclosureTerms(20, 3, 75, 20, 10, 2, 2, 500),
-    Grade.IMPORTANT: DisclosureTerms(IMPORTANT_MIN_CONTRIBUTORS, 3, 70, 25, 10, 2, 2, 200),
+    Grade.GENERAL_3: DisclosureTerms(15, 2, 80, 15, 5, 3, 3, 1000, 15, 0, 100, 10),
+    Grade.GENERAL_4: DisclosureTerms(20, 3, 75, 20, 10, 2, 2, 500, 20, 0, 50, 5),
+    Grade.IMPORTANT: DisclosureTerms(IMPORTANT_MIN_CONTRIBUTORS, 3, 70, 25, 10, 2, 2, 200, 30, 0, 25, 3),
 }
 
 
@@ -62,6 +83,29 @@ def defaults_for(grade: Grade) -> DisclosureTerms:
         reason = say("Core data cannot be part of a contract. Leave these columns out.")
         raise Refused("policy.core_data", reason)
     return _DEFAULTS[grade]
+
+
+def privacy_for(grade: Grade) -> PrivacyTerms:
+    """The private lane's limits a contract starts from; the higher the grade, the stricter.
+
+    Raises Refused `policy.core_data`.
+    """
+    defaults_for(grade)
+    return _PRIVACY[grade]
+
+
+def strictest_privacy(first: PrivacyTerms, *others: PrivacyTerms) -> PrivacyTerms:
+    """The limits that satisfy all of these."""
+    return reduce(
+        lambda one, other: PrivacyTerms(
+            **{
+                name: pick(getattr(one, name), getattr(other, name))
+                for name, pick in STRICTER_PRIVACY.items()
+            }
+        ),
+        others,
+        first,
+    )
 
 
 def check_grade(grade: Grade, disclosure: DisclosureTerms) -> None:

@@ -5,22 +5,29 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
-from datetime import MAXYEAR, date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from datetime import MAXYEAR, datetime, timedelta
 from typing import Final
 
-from audit.wording import say, template
+from audit.wording import say
 from catalog.schema import NAME, ColumnType
-from contracts.policy.terms import Aggregate, ColumnRole, ColumnTerm, DatasetTerm, JoinTerm, Terms
+from contracts.policy.spelling import MAX_VALUE, WRITTEN, fits, is_clean
+from contracts.policy.terms import (
+    Aggregate,
+    ColumnRole,
+    ColumnTerm,
+    DatasetTerm,
+    JoinTerm,
+    Lane,
+    Level,
+    Terms,
+)
 
 MAX_YEARS: Final = 5  # 发改数据规〔2025〕27号, art. 14: an agreement runs for at most five years
 MAX_RUNS: Final = 100_000
 MAX_RETENTION_DAYS: Final = 3650
 MAX_TEXT: Final = 2000  # characters of a purpose or scenario
-MAX_VALUE: Final = 200  # characters of a dimension's value; a longer literal is not accepted in a query
 
 DISCLOSURE_BOUNDS: Final[dict[str, tuple[int, int]]] = {
     "min_contributors": (3, 100_000),
@@ -31,8 +38,23 @@ DISCLOSURE_BOUNDS: Final[dict[str, tuple[int, int]]] = {
     "sum_digits": (0, 18),
     "max_dimensions": (1, 10),
     "max_cells": (1, 100_000),
+    "complement_contributors": (1, 100_000),
+    "show_zeros": (0, 1),
+    "max_releases": (1, 100_000),
+    "max_refusals": (1, 1000),
 }
 """Field of `DisclosureTerms` → smallest and largest value that a contract may name."""
+
+PRIVACY_BOUNDS: Final[dict[str, tuple[int, int]]] = {
+    "contract_budget": (1, 100_000_000),
+    "query_budget": (1, 100_000_000),
+    "delta_exponent": (4, 12),
+    "max_groups": (1, 1000),
+    "max_rows": (1, 100_000),
+}
+"""The same for `PrivacyTerms`."""
+MAX_BUDGET: Final = 100_000_000  # micro-rho of a dataset: rho = 100 protects nobody
+MAX_BOUND: Final = 10**12  # of what one unit contributes to a cell, in whole units of the column
 
 _NUMERIC: Final = frozenset({ColumnType.INTEGER, ColumnType.DECIMAL})
 _OF_A_COLUMN: Final = frozenset({Aggregate.COUNT, Aggregate.SUM, Aggregate.AVG})
@@ -55,6 +77,7 @@ def check_terms(terms: Terms) -> list[Problem]:
         *_datasets(terms),
         *_joins(terms),
         *_disclosure(terms),
+        *_privacy(terms),
         *_window(terms),
         *_range("max_runs", terms.max_runs, 1, MAX_RUNS),
         *_range("retention_days", terms.retention_days, 1, MAX_RETENTION_DAYS),
@@ -73,7 +96,7 @@ def _parties(terms: Terms) -> Iterator[Problem]:
         message = say("The user of the data cannot also be its provider.")
         yield Problem("terms.same_party", "assignee", message)
     for path, text in (("purpose", terms.purpose), ("scenario", terms.scenario)):
-        if not _is_clean(text) or len(text) > MAX_TEXT:
+        if not is_clean(text) or len(text) > MAX_TEXT:
             message = say("Say it in 1 to %(most)d plain characters.", most=MAX_TEXT)
             yield Problem("terms.text", path, message)
 
@@ -99,6 +122,7 @@ def _columns(path: str, dataset: DatasetTerm) -> Iterator[Problem]:
         yield Problem("terms.units", path, message)
     for n, column in enumerate(dataset.columns):
         yield from _column(f"{path}[{n}]", column)
+        yield from _lane(f"{path}[{n}]", column)
 
 
 def _column(path: str, column: ColumnTerm) -> Iterator[Problem]:
@@ -114,13 +138,29 @@ def _column(path: str, column: ColumnTerm) -> Iterator[Problem]:
         yield Problem("terms.aggregate", f"{path}.aggregates", say("Only a measure may be aggregated."))
 
 
+def _lane(path: str, column: ColumnTerm) -> Iterator[Problem]:
+    if column.level is not Level.EVENT and column.role is not ColumnRole.DIMENSION:
+        yield Problem("terms.level", f"{path}.level", say("Only a dimension has a level."))
+    if column.lane is not Lane.TABLE and column.role is not ColumnRole.MEASURE:
+        yield Problem("terms.lane", f"{path}.lane", say("Only a measure has a lane."))
+    bounded = column.role is ColumnRole.MEASURE and column.lane is Lane.PRIVATE and column.type in _NUMERIC
+    if bounded:
+        yield from _range(f"{path}.low", column.low, -MAX_BOUND, 0)
+        yield from _range(f"{path}.high", column.high, 0, MAX_BOUND)
+        if column.low == column.high:
+            message = say("Bound what one unit contributes to a cell: the upper bound lies above the lower.")
+            yield Problem("terms.bounds", f"{path}.high", message)
+    elif column.low or column.high:
+        yield Problem("terms.bounds", f"{path}.low", say("Only numbers in the private lane have bounds."))
+
+
 def _domain(path: str, column: ColumnTerm) -> Iterator[Problem]:
     if not column.domain:
         yield Problem("terms.empty", path, say("List the values that this dimension may show."))
     yield from _unique(path, column.domain)
     for n, value in enumerate(column.domain):
-        if not _fits(value, column):
-            message = say(_WRITTEN[column.type], most=MAX_VALUE)
+        if not fits(value, column):
+            message = say(WRITTEN[column.type], most=MAX_VALUE)
             yield Problem("terms.domain", f"{path}[{n}]", message)
 
 
@@ -169,6 +209,25 @@ def _disclosure(terms: Terms) -> Iterator[Problem]:
         yield from _range(f"disclosure.{field.name}", getattr(terms.disclosure, field.name), low, high)
 
 
+def _privacy(terms: Terms) -> Iterator[Problem]:
+    """Budgets where something is in the private lane, and only there."""
+    private = [d for d in terms.datasets if Lane.PRIVATE in d.lanes]
+    for n, dataset in enumerate(terms.datasets):
+        low, high = (1, MAX_BUDGET) if dataset in private else (0, 0)
+        yield from _range(f"datasets[{n}].budget", dataset.budget, low, high)
+    if (terms.privacy is not None) != bool(private):
+        message = say("The private lane needs its limits; without that lane there are none.")
+        yield Problem("terms.privacy", "privacy", message)
+    if terms.privacy is None:
+        return
+    for field in fields(terms.privacy):
+        low, high = PRIVACY_BOUNDS[field.name]
+        yield from _range(f"privacy.{field.name}", getattr(terms.privacy, field.name), low, high)
+    if terms.privacy.query_budget > terms.privacy.contract_budget:
+        message = say("One question cannot cost more than the whole contract.")
+        yield Problem("terms.privacy", "privacy.query_budget", message)
+
+
 def _window(terms: Terms) -> Iterator[Problem]:
     naive = [
         name for name in ("valid_from", "valid_until") if getattr(terms, name).utcoffset() != timedelta(0)
@@ -211,51 +270,6 @@ def _name(path: str, name: str) -> Iterator[Problem]:
 
 
 def _identity(path: str, uid: str) -> Iterator[Problem]:
-    if not _is_clean(uid) or any(character.isspace() for character in uid) or len(uid) > 200:
+    if not is_clean(uid) or any(character.isspace() for character in uid) or len(uid) > 200:
         message = say("An identity is 1 to 200 characters without spaces.")
         yield Problem("terms.identity", path, message)
-
-
-def _is_clean(text: str) -> bool:
-    """Not blank, in Unicode NFC, without control characters, surrogates or unassigned code points."""
-    hidden = {"Cc", "Cs", "Cn", "Cf"}  # Cf: characters that change the look of the text around them
-    return (
-        bool(text.strip())
-        and unicodedata.is_normalized("NFC", text)
-        and not any(unicodedata.category(character) in hidden for character in text)
-    )
-
-
-def _fits(value: str, column: ColumnTerm) -> bool:
-    """True where `value` is the one spelling of a value of the column's type (as DuckDB casts it to text)."""
-    try:
-        return len(value) <= MAX_VALUE and _SPELLING[column.type](value, column.scale) == value
-    except (ValueError, InvalidOperation):
-        return False
-
-
-def _decimal(value: str, scale: int) -> str | None:
-    number = Decimal(value)
-    if not number.is_finite() or (number.is_zero() and number.is_signed()):
-        return None
-    return f"{number:.{scale}f}"
-
-
-_SPELLING: Final[dict[ColumnType, Callable[[str, int], str | None]]] = {
-    ColumnType.TEXT: lambda value, _: value if _is_clean(value) else None,
-    ColumnType.INTEGER: lambda value, _: str(int(value)),
-    ColumnType.DECIMAL: _decimal,
-    ColumnType.DATE: lambda value, _: date.fromisoformat(value).isoformat(),
-    ColumnType.TIMESTAMP: lambda value, _: datetime.fromisoformat(value).replace(tzinfo=None).isoformat(" "),
-    ColumnType.BOOLEAN: lambda value, _: value if value in {"true", "false"} else None,
-}
-_WRITTEN: Final = {
-    ColumnType.TEXT: template("Write a text as 1 to %(most)d visible characters."),
-    ColumnType.INTEGER: template("Write a whole number like 42."),
-    ColumnType.DECIMAL: template(
-        "Write a number with all its digits after the point, like 1.50 for two digits."
-    ),
-    ColumnType.DATE: template("Write a date like 2026-03-01."),
-    ColumnType.TIMESTAMP: template("Write a time like 2026-03-01 08:00:00."),
-    ColumnType.BOOLEAN: template("Write true or false."),
-}

@@ -10,10 +10,17 @@ Words without a prefix are ODRL's own; words with `ds:` are defined by the profi
 `ds:table`             the name a dataset has in a computation
 `ds:column` ...        name, type, role and scale of one column of a dataset; `ds:value` are the values a
                        dimension may take; `ds:aggregate` the functions a measure may be put through
+`ds:level`             whether one privacy unit has one value of a dimension (`unit`) or may have several
+`ds:lane`              how the numbers of a measure may leave, or the counts of a dataset: see `terms.Lane`;
+                       `ds:low` and `ds:high` bound what one unit contributes in the private lane
+`ds:budget`            what all contracts together may ever spend on a dataset there, in micro-rho
 `ds:scenario`          the scenario of use; `ds:join` the equalities that may join two datasets, where an
                        empty array permits none
-`ds:minContributors`   ... and the other operands of the `anonymize` duty: see `terms.DisclosureTerms`
+`ds:minContributors`   ... and the other operands of the `anonymize` duty: see `terms.DisclosureTerms` and
+                       `terms.PrivacyTerms`
 =====================  ==================================================================================
+
+A term at its default value is not written, so that documents signed before the word existed stay readable.
 """
 
 from __future__ import annotations
@@ -69,6 +76,11 @@ class Operand(StrEnum):
     SCALE = "ds:scale"
     VALUE = "ds:value"
     AGGREGATE = "ds:aggregate"
+    LEVEL = "ds:level"
+    LANE = "ds:lane"
+    LOW = "ds:low"
+    HIGH = "ds:high"
+    BUDGET = "ds:budget"
     MIN_CONTRIBUTORS = "ds:minContributors"
     DOMINANCE_N = "ds:dominanceN"
     DOMINANCE_PERCENT = "ds:dominancePercent"
@@ -77,6 +89,15 @@ class Operand(StrEnum):
     SUM_DIGITS = "ds:sumDigits"
     MAX_DIMENSIONS = "ds:maxDimensions"
     MAX_CELLS = "ds:maxCells"
+    COMPLEMENT_CONTRIBUTORS = "ds:complementContributors"
+    SHOW_ZEROS = "ds:showZeros"
+    MAX_RELEASES = "ds:maxReleases"
+    MAX_REFUSALS = "ds:maxRefusals"
+    CONTRACT_BUDGET = "ds:contractBudget"
+    QUERY_BUDGET = "ds:queryBudget"
+    DELTA_EXPONENT = "ds:deltaExponent"
+    MAX_GROUPS = "ds:maxGroups"
+    MAX_ROWS = "ds:maxRows"
 
 
 DISCLOSURE: Final[dict[str, tuple[Operand, Operator]]] = {
@@ -88,5 +109,21 @@ DISCLOSURE: Final[dict[str, tuple[Operand, Operator]]] = {
     "sum_digits": (Operand.SUM_DIGITS, Operator.LTEQ),  # 0 stands for no limit, as in the terms
     "max_dimensions": (Operand.MAX_DIMENSIONS, Operator.LTEQ),
     "max_cells": (Operand.MAX_CELLS, Operator.LTEQ),
+    "complement_contributors": (Operand.COMPLEMENT_CONTRIBUTORS, Operator.GTEQ),
+    "show_zeros": (Operand.SHOW_ZEROS, Operator.LTEQ),
+    "max_releases": (Operand.MAX_RELEASES, Operator.LTEQ),
+    "max_refusals": (Operand.MAX_REFUSALS, Operator.LTEQ),
 }
 """Field of `DisclosureTerms` → its operand and operator; every field stands here once."""
+
+LATER: Final = frozenset({"complement_contributors", "show_zeros", "max_releases", "max_refusals"})
+"""Fields that earlier documents do not have: written unless at their default."""
+
+PRIVACY: Final[dict[str, tuple[Operand, Operator]]] = {
+    "contract_budget": (Operand.CONTRACT_BUDGET, Operator.LTEQ),
+    "query_budget": (Operand.QUERY_BUDGET, Operator.LTEQ),
+    "delta_exponent": (Operand.DELTA_EXPONENT, Operator.GTEQ),
+    "max_groups": (Operand.MAX_GROUPS, Operator.LTEQ),
+    "max_rows": (Operand.MAX_ROWS, Operator.LTEQ),
+}
+"""The same for `PrivacyTerms`: all written, or, without a private lane, none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
@@ -15,9 +16,12 @@ from contracts.policy.terms import (
     DatasetTerm,
     DisclosureTerms,
     JoinTerm,
+    Lane,
+    Level,
+    PrivacyTerms,
     Terms,
 )
-from contracts.policy.validate import DISCLOSURE_BOUNDS
+from contracts.policy.validate import DISCLOSURE_BOUNDS, MAX_BOUND, MAX_BUDGET, PRIVACY_BOUNDS
 
 UID = "urn:uuid:6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
 
@@ -74,6 +78,11 @@ disclosures = st.builds(
     DisclosureTerms, **{name: st.integers(low, high) for name, (low, high) in DISCLOSURE_BOUNDS.items()}
 )
 
+privacies = st.builds(
+    PrivacyTerms, **{name: st.integers(low, high) for name, (low, high) in PRIVACY_BOUNDS.items()}
+).filter(lambda privacy: privacy.query_budget <= privacy.contract_budget)
+lanes = st.sampled_from(sorted(Lane))
+
 
 @st.composite
 def dimensions(draw: st.DrawFn, name: str) -> ColumnTerm:
@@ -90,7 +99,8 @@ def dimensions(draw: st.DrawFn, name: str) -> ColumnTerm:
         ColumnType.BOOLEAN: st.sampled_from(("true", "false")),
     }[kind]
     domain = draw(st.lists(written, min_size=1, max_size=4, unique=True))
-    return ColumnTerm(name, kind, ColumnRole.DIMENSION, domain=tuple(domain), scale=scale)
+    level = draw(st.sampled_from(sorted(Level)))
+    return ColumnTerm(name, kind, ColumnRole.DIMENSION, domain=tuple(domain), scale=scale, level=level)
 
 
 @st.composite
@@ -100,7 +110,18 @@ def measures(draw: st.DrawFn, name: str) -> ColumnTerm:
     allowed = [Aggregate.COUNT, Aggregate.SUM, Aggregate.AVG] if numeric else [Aggregate.COUNT]
     functions = draw(st.lists(st.sampled_from(allowed), min_size=1, unique=True))
     scale = draw(st.integers(0, 9)) if kind is ColumnType.DECIMAL else 0
-    return ColumnTerm(name, kind, ColumnRole.MEASURE, aggregates=tuple(functions), scale=scale)
+    lane = draw(lanes)
+    bounded = numeric and lane is Lane.PRIVATE
+    return ColumnTerm(
+        name,
+        kind,
+        ColumnRole.MEASURE,
+        aggregates=tuple(functions),
+        scale=scale,
+        lane=lane,
+        low=draw(st.integers(-MAX_BOUND, 0)) if bounded else 0,
+        high=draw(st.integers(1, MAX_BOUND)) if bounded else 0,
+    )
 
 
 @st.composite
@@ -108,7 +129,10 @@ def datasets(draw: st.DrawFn, name: str) -> DatasetTerm:
     first, *rest = draw(st.lists(names, min_size=1, max_size=5, unique=True))
     unit = ColumnTerm(first, ColumnType.TEXT, draw(st.sampled_from((ColumnRole.UNIT, ColumnRole.JOIN_KEY))))
     columns = [draw(st.one_of(dimensions(other), measures(other))) for other in rest]
-    return DatasetTerm(draw(uids), name, (*draw(st.permutations([unit, *columns])),))
+    dataset = DatasetTerm(draw(uids), name, (*draw(st.permutations([unit, *columns])),), draw(lanes))
+    if Lane.PRIVATE in dataset.lanes:
+        return replace(dataset, budget=draw(st.integers(1, MAX_BUDGET)))
+    return dataset
 
 
 @st.composite
@@ -121,6 +145,7 @@ def valid_terms(draw: st.DrawFn) -> Terms:
     ]
     joins = tuple(JoinTerm(keys[0], other) for other in keys[1:]) if draw(st.booleans()) else ()
     start = draw(st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC)))
+    private = any(Lane.PRIVATE in d.lanes for d in found)
     *assigners, assignee = draw(st.lists(uids, min_size=2, max_size=4, unique=True))
     return Terms(
         assigners=tuple(assigners),
@@ -134,4 +159,5 @@ def valid_terms(draw: st.DrawFn) -> Terms:
         valid_from=start,
         valid_until=start + draw(st.timedeltas(timedelta(microseconds=1), timedelta(days=1825))),
         retention_days=draw(st.integers(1, 3650)),
+        privacy=draw(privacies) if private else None,
     )

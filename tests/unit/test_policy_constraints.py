@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from contracts.policy.constraints import Action, ColumnUse, Facts, Satisfied, constraints_of, enforce
-from contracts.policy.terms import Aggregate, ColumnRole, DisclosureTerms, JoinTerm, Terms
+from contracts.policy.constraints import constraints_of, enforce
+from contracts.policy.facts import Action, ColumnUse, Facts, Satisfied
+from contracts.policy.terms import Aggregate, ColumnRole, DisclosureTerms, JoinTerm, Lane, PrivacyTerms, Terms
 from tests.unit.policy_terms import TERMS
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -28,6 +29,12 @@ ALL = Facts(
     runs_used=0,
     used=USED,
     joined=(JOIN,),
+    lane=Lane.TABLE,
+    answers=0,
+    refusals=0,
+    charge=0,
+    spent=0,
+    spent_on=(),
     protected_by=DisclosureTerms(),
     released_at=NOW - timedelta(days=1),
 )
@@ -57,6 +64,10 @@ def test_what_keeps_to_the_contract_is_permitted_at_every_step(action: Action) -
         ({"purpose": None}, "contract.fact_missing", BEFORE),
         ({"scenario": "marketing"}, "contract.scenario", BEFORE),
         ({"scenario": None}, "contract.fact_missing", BEFORE),
+        ({"answers": 200}, "contract.answers", BEFORE),
+        ({"answers": None}, "contract.fact_missing", BEFORE),
+        ({"refusals": 20}, "contract.lane_closed", BEFORE),
+        ({"lane": Lane.PRIVATE}, "contract.lane", BEFORE),
         ({"runs_used": 100}, "contract.quota", BEFORE),
         ({"runs_used": None}, "contract.fact_missing", BEFORE),
         ({"used": None}, "contract.fact_missing", BEFORE),
@@ -101,6 +112,8 @@ def test_a_broken_term_is_refused_with_its_code_at_each_step_it_belongs_to(
         {"now": TERMS.valid_until, "released_at": TERMS.valid_until},
         {"released_at": NOW - timedelta(days=30)},
         {"runs_used": 99},
+        {"answers": 199, "refusals": 19},
+        {"lane": Lane.PERTURBED, "answers": None},
         {"used": (), "joined": ()},
         {"protected_by": DisclosureTerms(min_contributors=50, sum_digits=1, round_counts=10)},
     ],
@@ -138,6 +151,7 @@ def test_every_term_but_the_signers_is_enforced() -> None:
         "valid_from": NOW,
         "valid_until": NOW,
         "retention_days": 1,
+        "privacy": PrivacyTerms(),
     }
     assert set(other) == {field.name for field in fields(Terms)} - {"assigners"}
     for name, value in other.items():
@@ -153,3 +167,32 @@ def test_naive_times_are_not_facts() -> None:
         replace(ALL, now=datetime(2026, 6, 1))
     with pytest.raises(ValueError, match="aware"):
         replace(ALL, released_at=datetime(2026, 6, 1))
+
+
+PRIVATE = replace(
+    TERMS,
+    datasets=tuple(replace(d, lane=Lane.PRIVATE, budget=100) for d in TERMS.datasets),
+    privacy=PrivacyTerms(contract_budget=50, query_budget=20),
+)
+LOANS, WATER = (d.uid for d in TERMS.datasets)
+
+
+@pytest.mark.parametrize(
+    ("charge", "spent", "spent_on", "code"),
+    [
+        (20, 30, ((LOANS, 80),), None),
+        (0, 50, ((LOANS, 100),), None),  # paid for before
+        (21, 0, ((LOANS, 0),), "contract.query_budget"),
+        (20, 31, ((LOANS, 0),), "contract.budget"),
+        (20, 0, ((LOANS, 0), (WATER, 81)), "contract.dataset_budget"),
+        (1, 0, (("urn:other", 0),), "contract.dataset_budget"),
+        (None, 0, (), "contract.fact_missing"),
+        (1, None, (), "contract.fact_missing"),
+        (1, 0, None, "contract.fact_missing"),
+    ],
+)
+def test_the_private_lane_spends_what_contract_and_datasets_have(
+    charge: int | None, spent: int | None, spent_on: tuple[tuple[str, int], ...] | None, code: str | None
+) -> None:
+    facts = replace(ALL, lane=Lane.PRIVATE, charge=charge, spent=spent, spent_on=spent_on)
+    assert [v.code for v in enforce(PRIVATE, facts)] == ([code] if code else [])

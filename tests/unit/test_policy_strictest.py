@@ -8,10 +8,19 @@ from hypothesis import given
 
 from audit.refusals import Refused
 from catalog.schema import Grade
-from contracts.policy.strictest import STRICTER, check_grade, defaults_for, is_as_strict, strictest
-from contracts.policy.terms import DisclosureTerms
+from contracts.policy.strictest import (
+    STRICTER,
+    STRICTER_PRIVACY,
+    check_grade,
+    defaults_for,
+    is_as_strict,
+    privacy_for,
+    strictest,
+    strictest_privacy,
+)
+from contracts.policy.terms import DisclosureTerms, PrivacyTerms
 from contracts.policy.validate import check_terms
-from tests.unit.policy_terms import TERMS, disclosures
+from tests.unit.policy_terms import TERMS, disclosures, privacies
 
 OFFERED = [grade for grade in Grade if grade is not Grade.CORE]
 
@@ -34,8 +43,8 @@ def test_the_strictest_terms_satisfy_both_providers(a: DisclosureTerms, b: Discl
 
 
 def test_each_parameter_takes_its_stricter_value() -> None:
-    mild = DisclosureTerms(5, 1, 90, 5, 1, 0, 5, 5000)
-    harsh = DisclosureTerms(20, 3, 70, 20, 10, 2, 2, 100)
+    mild = DisclosureTerms(5, 1, 90, 5, 1, 0, 5, 5000, 5, 1, 500, 50)
+    harsh = DisclosureTerms(20, 3, 70, 20, 10, 2, 2, 100, 20, 0, 50, 5)
     assert strictest(mild, harsh) == harsh
     assert not is_as_strict(mild, harsh)
     for field in fields(DisclosureTerms):
@@ -45,6 +54,20 @@ def test_each_parameter_takes_its_stricter_value() -> None:
 
 def test_every_parameter_has_a_stricter_value() -> None:
     assert set(STRICTER) == {field.name for field in fields(DisclosureTerms)}
+    assert set(STRICTER_PRIVACY) == {field.name for field in fields(PrivacyTerms)}
+
+
+@given(privacies, privacies)
+def test_the_stricter_budget_wins(a: PrivacyTerms, b: PrivacyTerms) -> None:
+    both = strictest_privacy(a, b)
+    assert both == strictest_privacy(b, a) == strictest_privacy(both, a)
+    assert both.contract_budget == min(a.contract_budget, b.contract_budget)
+    assert both.delta_exponent == max(a.delta_exponent, b.delta_exponent)
+
+
+def test_a_higher_grade_has_less_to_spend() -> None:
+    for lower, higher in pairwise(OFFERED):
+        assert strictest_privacy(privacy_for(lower), privacy_for(higher)) == privacy_for(higher)
 
 
 def test_a_higher_grade_is_never_milder() -> None:

@@ -1,0 +1,111 @@
+"""The first level of every generated SELECT: one row for each contributor and cell. Pure.
+
+Built from expressions, never from text: names come from the contract, values from declared domains, and
+every name of a result column is our own. The tables are views or files registered under the datasets'
+names, with the columns of the extract: `_unit` (the privacy unit, densely coded) or, where a dataset has
+none, `_row` (each row its own contributor).
+
+    d0, d1 ...  the column's own type  the cell's value of each dimension
+    u0, u1 ...  INTEGER, BIGINT        who contributes: one column, or one for each source of a joined row
+    n           BIGINT                 rows
+    cI          BIGINT                 rows with a value of measured column I
+    sI          DECIMAL(38, scale)     their sum; absent where the column is not a number
+"""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from audit.wording import say
+from contracts.policy.terms import ColumnTerm, Terms
+from sandbox.engines.literals import literal
+from sandbox.engines.raw import is_summed, scale
+from sandbox.guard.cells import cell_values, column_term
+from sandbox.guard.problems import refuse
+from sandbox.guard.query import AggregateQuery, ColumnRef, JoinOn
+
+PER_CONTRIBUTOR = "_contributors"  # no dataset is called so: their names begin with a letter
+
+
+def contributor_keys(query: AggregateQuery, terms: Terms) -> tuple[ColumnRef, ...]:
+    """The columns that tell one contributor from another.
+
+    The privacy unit of any source that has one (all such sources are joined on it). Where none has: the
+    row of the dataset that is measured, or, where rows are only counted, the joined row.
+    """
+    datasets = [d for name in query.sources if (d := terms.dataset(name)) is not None]
+    units = [d.name for d in datasets if d.unit is not None]
+    if units:
+        return (ColumnRef(units[0], "_unit"),)
+    measured = sorted({ref.dataset for ref in query.measured})
+    return tuple(ColumnRef(name, "_row") for name in (measured or query.sources))
+
+
+def per_contributor(query: AggregateQuery, terms: Terms) -> exp.Select:
+    dimensions = [_column(d.column) for d in query.dimensions]
+    contributors = [_column(ref) for ref in contributor_keys(query, terms)]
+    selected = [exp.alias_(d.copy(), f"d{i}") for i, d in enumerate(dimensions)]
+    selected += [exp.alias_(c.copy(), f"u{i}") for i, c in enumerate(contributors)]
+    selected.append(exp.alias_(exp.Count(this=exp.Star()), "n"))
+    for i, ref in enumerate(query.measured):
+        selected.append(exp.alias_(exp.Count(this=_column(ref)), f"c{i}"))
+        if is_summed(ref, terms):
+            total = exp.cast(exp.Sum(this=_column(ref)), number_type(ref, terms))
+            selected.append(exp.alias_(total, f"s{i}"))
+    select = _joined(exp.select(*selected, copy=False), query)
+    select = select.where(*_conditions(query, terms), copy=False)
+    return select.group_by(*dimensions, *contributors, copy=False)
+
+
+def number_type(ref: ColumnRef, terms: Terms) -> exp.DataType:
+    """Wide enough for any sum of 18 digits over 10^20 rows: exact, and the same in any order of rows."""
+    return exp.DataType.build(f"DECIMAL(38, {scale(ref, terms)})")
+
+
+def _column(ref: ColumnRef) -> exp.Column:
+    return exp.column(ref.column, table=ref.dataset, quoted=True)
+
+
+def _joined(select: exp.Select, query: AggregateQuery) -> exp.Select:
+    """FROM the first source, then each other one once it touches what is already there."""
+    reached = [query.sources[0]]
+    select = select.from_(_table(query.sources[0]), copy=False)
+    while len(reached) < len(query.sources):
+        following = next((s for s in query.sources if s not in reached and _on(query, s, reached)), None)
+        if following is None:
+            reason = say("Each dataset must be joined to the others on an allowed key.")
+            raise refuse("guard.join", reason)
+        on = [
+            exp.EQ(this=_column(j.left), expression=_column(j.right)) for j in _on(query, following, reached)
+        ]
+        select = select.join(_table(following), on=exp.and_(*on), join_type="inner", copy=False)
+        reached.append(following)
+    return select
+
+
+def _on(query: AggregateQuery, source: str, reached: list[str]) -> list[JoinOn]:
+    return [
+        j
+        for j in query.joins
+        if (j.left.dataset == source and j.right.dataset in reached)
+        or (j.right.dataset == source and j.left.dataset in reached)
+    ]
+
+
+def _table(name: str) -> exp.Table:
+    return exp.Table(this=exp.to_identifier(name, quoted=True))
+
+
+def _conditions(query: AggregateQuery, terms: Terms) -> list[exp.Expr]:
+    """Filters, the declared domain of each grouped column, and a known contributor."""
+    values = {f.column: f.values for f in query.filters}
+    values |= {d.column: v for d, v in zip(query.dimensions, cell_values(query, terms), strict=True)}
+    conditions: list[exp.Expr] = [_in(ref, column_term(terms, ref), values[ref]) for ref in sorted(values)]
+    for ref in contributor_keys(query, terms):
+        known = exp.Not(this=exp.Is(this=_column(ref), expression=exp.Null()))
+        conditions.append(known)
+    return conditions
+
+
+def _in(ref: ColumnRef, column: ColumnTerm, values: tuple[str, ...]) -> exp.In:
+    return exp.In(this=_column(ref), expressions=[literal(column, value) for value in values])
