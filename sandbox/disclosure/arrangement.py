@@ -75,10 +75,11 @@ def _rows(answer: pa.Table, query: AggregateQuery, terms: Terms) -> list[Row]:
 def _fill(row: Row, measure: Measure, found: list[Any], terms: Terms) -> None:
     row.values[measure.label] = found[0]
     if measure.aggregate is Aggregate.AVG:
-        shown = None not in found
-        row.values[measure.label] = average(*found, terms.disclosure.sum_digits) if shown else None
+        total, count = found
+        shown = total is not None and count is not None
+        row.values[measure.label] = average(total, count, terms.disclosure.sum_digits) if shown else None
         if shown:
-            row.parts[measure.label] = (found[0], found[1])
+            row.parts[measure.label] = (total, count)
 
 
 def _arranged(rows: list[Row], query: AggregateQuery, terms: Terms) -> list[Row]:
@@ -132,8 +133,8 @@ def _total(rows: list[Row], query: AggregateQuery, terms: Terms) -> Row:
         if measure.aggregate is Aggregate.AVG:
             shares = [row.parts[label] for row in rows if label in row.parts]
             if shares:
-                whole = sum((s[0] for s in shares), Decimal(0)), sum(s[1] for s in shares)
-                total.values[label] = average(*whole, terms.disclosure.sum_digits)
+                whole, count = sum((s[0] for s in shares), Decimal(0)), sum(s[1] for s in shares)
+                total.values[label] = average(whole, count, terms.disclosure.sum_digits)
         elif measure.aggregate is not Aggregate.COUNT_UNITS:
             shown: list[Any] = [v for row in rows if (v := row.values[label]) is not None]
             total.values[label] = sum(shown[1:], shown[0]) if shown else None

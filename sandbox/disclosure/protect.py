@@ -53,7 +53,7 @@ def protect(raw: pa.Table, query: AggregateQuery, terms: Terms) -> Protected:
         for m in query.measures
     }
     return Protected(
-        table=table_of(list(cells), columns, query, terms),
+        table=table_of(cells, columns, query, terms),
         summary=summary(query, terms),
         evidence=evidence_table(query, verdicts, terms),
         exposed=tuple(m.label for m in query.measures if verdicts[m.label].exposed),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import pyarrow as pa
@@ -36,7 +36,7 @@ def _rounded(contribution: Contribution, measure: Measure, terms: Terms) -> Valu
 
 
 def table_of(
-    cells: list[tuple[int | None, ...]],
+    cells: Sequence[tuple[int | None, ...]],
     columns: Mapping[str, list[Value]],
     query: AggregateQuery,
     terms: Terms,
@@ -48,8 +48,8 @@ def table_of(
     values = cell_values(query, terms)
     arrays: list[pa.Array] = []
     for axis in range(len(query.dimensions)):
-        texts = values[axis]
-        arrays.append(pa.array([None if c[axis] is None else texts[c[axis]] for c in cells], pa.string()))
+        texts = {None: None} | dict(enumerate(values[axis]))
+        arrays.append(pa.array([texts[cell[axis]] for cell in cells], pa.string()))
     for measure in query.measures:
         fitted = [_fit(value, measure, terms) for value in columns[measure.label]]
         arrays.append(pa.array(fitted, _type(measure, terms)))

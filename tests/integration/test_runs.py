@@ -193,7 +193,7 @@ def test_a_halted_contract_stops_submission_start_release_and_download(city, con
     worker.work(str(waiting.uid))
     assert (fresh(waiting).state, fresh(waiting).failure) == (RunState.CANCELLED, Failure.CONTRACT_HALTED)
     assert execute.keep(claimed) is Failure.CONTRACT_HALTED
-    assert execute.release(claimed, execute.Result(b"", b"", {}, "", 0.0)) is None
+    execute.hold(claimed)
     assert fresh(early).state == RunState.CANCELLED
     with pytest.raises(Refused):
         download(actor=factories.actor(city.enterprise), release=fresh(done).release, format_name="csv")
@@ -239,8 +239,9 @@ def test_a_dead_workers_run_is_taken_up_again_and_its_late_result_is_refused(cit
     assert fresh(run).state == RunState.QUEUED
     worker.work(str(run.uid))
     first = Release.objects.get(run=run)
-    assert execute.release(dead, execute.Result(b"other", b"", {}, "", 0.0)) is None
-    execute.end(dead, Failure.ENGINE_ERROR)
+    execute.hold(dead)
+    execute.hold(dead, cause="other")
+    execute.end(dead, Failure.NO_SANDBOX)
     assert fresh(run).state == RunState.RELEASED
     assert Release.objects.get(run=run).digest == first.digest
 
@@ -266,12 +267,12 @@ def test_a_lost_message_costs_a_sweep_and_nothing_else(city, contract, monkeypat
 @pytest.mark.parametrize(
     ("status", "state", "failure"),
     [
-        (Status.WALL_LIMIT, RunState.FAILED, Failure.WALL_LIMIT),
-        (Status.CPU_LIMIT, RunState.FAILED, Failure.CPU_LIMIT),
-        (Status.MEMORY_LIMIT, RunState.FAILED, Failure.MEMORY_LIMIT),
-        (Status.OUTPUT_LIMIT, RunState.FAILED, Failure.OUTPUT_LIMIT),
-        (Status.ENGINE_ERROR, RunState.FAILED, Failure.ENGINE_ERROR),
-        (Status.BAD_ANSWER, RunState.FAILED, Failure.ENGINE_ERROR),
+        (Status.WALL_LIMIT, RunState.FAILED, Failure.NOT_RELEASABLE),
+        (Status.CPU_LIMIT, RunState.FAILED, Failure.NOT_RELEASABLE),
+        (Status.MEMORY_LIMIT, RunState.FAILED, Failure.NOT_RELEASABLE),
+        (Status.OUTPUT_LIMIT, RunState.FAILED, Failure.NOT_RELEASABLE),
+        (Status.ENGINE_ERROR, RunState.FAILED, Failure.NOT_RELEASABLE),
+        (Status.BAD_ANSWER, RunState.FAILED, Failure.NOT_RELEASABLE),
         (Status.SANDBOX_LOST, RunState.QUEUED, ""),
     ],
 )
@@ -316,9 +317,9 @@ def test_an_error_in_protecting_releases_nothing_and_logs_no_data(
     monkeypatch.setattr("sandbox.worker.protect", broken)
     worker.work(str(run.uid))
     run = fresh(run)
-    assert (run.state, run.failure) == (RunState.FAILED, Failure.DISCLOSURE_ERROR)
+    assert (run.state, run.failure) == (RunState.FAILED, Failure.NOT_RELEASABLE)
     assert not Release.objects.exists()
-    assert "could not be protected: ValueError" in caplog.text
+    assert "not releasable: ValueError" in caplog.text
     assert "secret" not in caplog.text
 
 
