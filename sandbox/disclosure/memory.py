@@ -70,14 +70,14 @@ class Remembered:
         found = [
             Number(cell, row[units], row[prints])
             for cell, row in self._rows
-            if row[units] and (cell in shown if None not in cell.values else cell not in hidden)
+            if row[units] and (cell in shown if None not in cell.at else cell not in hidden)
         ]
         return sorted(found, key=lambda number: number.units)
 
     def limits_of(self, cell: Cell) -> dict[ColumnRef, frozenset[str]]:
         fixed = {
             d.column: frozenset({value})
-            for d, value in zip(self.query.dimensions, cell.values, strict=True)
+            for d, value in zip(self.query.dimensions, cell.at, strict=True)
             if value is not None
         }
         return self.limits | fixed
@@ -101,7 +101,7 @@ class Remembered:
         """Totals over a cell that has contributors and is not shown."""
         hidden: set[Cell] = set()
         for cell, row in self._rows:
-            if None not in cell.values and row[units] and cell not in shown:
+            if None not in cell.at and row[units] and cell not in shown:
                 hidden |= set(_totals_over(cell))
         return hidden
 
@@ -146,5 +146,5 @@ def _shown(answer: pa.Table, query: AggregateQuery, labels: list[str]) -> set[Ce
 
 
 def _totals_over(cell: Cell) -> Iterator[Cell]:
-    for summed in range(1, 2 ** len(cell.values)):
-        yield Cell(tuple(None if summed >> i & 1 else value for i, value in enumerate(cell.values)))
+    for summed in range(1, 2 ** len(cell.at)):
+        yield Cell(tuple(None if summed >> i & 1 else value for i, value in enumerate(cell.at)))

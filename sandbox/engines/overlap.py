@@ -53,7 +53,7 @@ def _cells(query: AggregateQuery, terms: Terms, summed: int) -> exp.Select:
     kept = [exp.column(f"d{i}") for i in axes if not summed >> i & 1]
     merged = exp.select(*(k.copy() for k in kept), exp.column("p"), *_merged(query, terms), copy=False)
     merged = merged.from_(PER_CONTRIBUTOR).group_by(*(k.copy() for k in kept), exp.column("p"), copy=False)
-    columns: list[exp.Expr] = [exp.alias_(exp.Literal.number(summed), "summed")]
+    columns: list[exp.Expr] = [exp.alias_(exp.cast(exp.Literal.number(summed), exp.DType.BIGINT), "summed")]
     for i in axes:
         key: exp.Expr = exp.Null() if summed >> i & 1 else exp.column(f"d{i}")
         columns.append(exp.alias_(exp.cast(key, exp.DType.TEXT), f"d{i}"))
@@ -90,7 +90,7 @@ def _fingerprint(*names: str, where: exp.Expr | None = None) -> exp.Expr:
 class Cell:
     """A cell or total of an answer: for each dimension its value, or None where it is added up."""
 
-    values: tuple[str | None, ...]
+    at: tuple[str | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ def _side(
     total: exp.Expr = exp.Sum(this=exp.column(f"s{place}")) if summed else exp.Literal.number(0)
     select = exp.select(exp.column("p"), exp.alias_(count, "c"), exp.alias_(total, "s"), copy=False)
     select = select.from_(name, copy=False)
-    for i, (dimension, value) in enumerate(zip(query.dimensions, cell.values, strict=True)):
+    for i, (dimension, value) in enumerate(zip(query.dimensions, cell.at, strict=True)):
         if value is not None:
             wanted = literal(column_term(terms, dimension.column), value)
             select = select.where(exp.EQ(this=exp.column(f"d{i}"), expression=wanted), copy=False)
