@@ -58,6 +58,9 @@ class Answer(Recorded):
     contract = models.ForeignKey(Contract, on_delete=models.PROTECT, related_name="answers")  # that paid
     lane = models.CharField(max_length=10)  # contracts.policy.terms.Lane
     datasets = ArrayField(models.UUIDField())  # uids in the catalog: the lineages it draws on
+    measured = ArrayField(
+        models.CharField(max_length=90)
+    )  # "uid.column", or "uid." for counts of rows and units
     query = models.JSONField()  # the bare question
     extracts = models.JSONField()  # sandbox.spec.ExtractRef of each source
     charge = models.BigIntegerField(default=0)  # micro-rho
@@ -74,7 +77,10 @@ class Answer(Recorded):
         ordering = ["-asked"]
         verbose_name = _("answer")
         verbose_name_plural = _("answers")
-        indexes = [GinIndex(fields=["datasets"], name="answer_datasets")]
+        indexes = [
+            GinIndex(fields=["datasets"], name="answer_datasets"),
+            GinIndex(fields=["measured"], name="answer_measured"),
+        ]
         constraints = [
             models.CheckConstraint(condition=models.Q(charge__gte=0), name="answer_charge"),
             models.CheckConstraint(

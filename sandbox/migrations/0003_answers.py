@@ -14,10 +14,10 @@ CREATE FUNCTION answer_never() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION 'the ledger of answers is append-only: % refused', TG_OP; END $$;
 CREATE FUNCTION answer_only_closes() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  IF (OLD.key, OLD.first_run, OLD.event_id, OLD.contract_id, OLD.lane, OLD.datasets, OLD.query, OLD.extracts,
+  IF (OLD.key, OLD.first_run, OLD.event_id, OLD.contract_id, OLD.lane, OLD.datasets, OLD.measured, OLD.query, OLD.extracts,
       OLD.charge, OLD.asked)
      IS DISTINCT FROM
-     (NEW.key, NEW.first_run, NEW.event_id, NEW.contract_id, NEW.lane, NEW.datasets, NEW.query, NEW.extracts,
+     (NEW.key, NEW.first_run, NEW.event_id, NEW.contract_id, NEW.lane, NEW.datasets, NEW.measured, NEW.query, NEW.extracts,
       NEW.charge, NEW.asked)
      OR OLD.given IS NOT NULL OR OLD.refused IS NOT NULL THEN
     RAISE EXCEPTION 'the ledger of answers is append-only: change of % refused', OLD.key;
@@ -72,6 +72,7 @@ class Migration(migrations.Migration):
                 ('first_run', models.UUIDField()),
                 ('lane', models.CharField(max_length=10)),
                 ('datasets', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), size=None)),
+                ('measured', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=90), size=None)),
                 ('query', models.JSONField()),
                 ('extracts', models.JSONField()),
                 ('charge', models.BigIntegerField(default=0)),
@@ -99,6 +100,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='answer',
             index=django.contrib.postgres.indexes.GinIndex(fields=['datasets'], name='answer_datasets'),
+        ),
+        migrations.AddIndex(
+            model_name='answer',
+            index=django.contrib.postgres.indexes.GinIndex(fields=['measured'], name='answer_measured'),
         ),
         migrations.AddConstraint(
             model_name='answer',

@@ -13,11 +13,14 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Q, Sum
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
+from audit.refusals import Refused
 from contracts.models import Contract
 from contracts.policy.terms import Lane, Terms
 from sandbox.answers import answer_key
 from sandbox.guard import AggregateQuery, bare, lane_of
+from sandbox.guard.lanes import measured
 from sandbox.models import Answer, Run
 from sandbox.spec import ExtractRef
 from sandbox.states import Failure
@@ -45,6 +48,11 @@ class Asked:
     def datasets(self) -> list[UUID]:
         return [UUID(extract.dataset_uid) for extract in self.extracts]
 
+    @property
+    def measured(self) -> list[str]:
+        uids = {extract.table: extract.dataset_uid for extract in self.extracts}
+        return sorted(f"{uids[name]}.{column}" for name, column in measured(self.query))
+
 
 def lock_ledger() -> None:
     """Until the transaction ends."""
@@ -60,13 +68,30 @@ def look_up(query: AggregateQuery, terms: Terms, extracts: Sequence[ExtractRef])
     return Asked(question, lane, key, tuple(extracts), 0, Answer.objects.filter(key=key).first())
 
 
+def check_lane(asked: Asked) -> None:
+    """One lane for each measure of a dataset, whoever asks: an exact table beside noise would take the noise away.
+
+    Raises Refused("lane.mixed") where some of these numbers were asked for in another lane before.
+    """
+    other = Answer.objects.filter(measured__overlap=asked.measured).exclude(lane=asked.lane).first()
+    if other is not None:
+        raise Refused(
+            "lane.mixed",
+            _(
+                "Numbers of this measure have left in another lane already, and a measure leaves in one lane only. "
+                "Ask the provider for a contract with that lane."
+            ),
+            lane=other.lane,
+        )
+
+
 def reserve(asked: Asked, *, contract: Contract, run: Run) -> Answer:
     """The answer's row, charged before any data is read. Call with the ledger locked since `look_up`."""
     if asked.answer is not None:
         return asked.answer
     return Answer.objects.create(
         event_id=run.event_id, first_run=run.uid, key=asked.key, contract=contract, lane=asked.lane,
-        datasets=asked.datasets, query=asked.query.to_json(),
+        datasets=asked.datasets, measured=asked.measured, query=asked.query.to_json(),
         extracts=[extract.to_json() for extract in asked.extracts], charge=asked.charge,
     )  # fmt: skip
 

@@ -14,7 +14,7 @@ from contracts.permissions import check_can_compute
 from parties.actors import Actor
 from sandbox.guard import AggregateQuery, possible_cells
 from sandbox.guard.fan_out import fan_out
-from sandbox.services.answers import look_up
+from sandbox.services.answers import check_lane, look_up
 from sandbox.services.submit import Question, checked, extracts_for, facts_for
 from sandbox.spec import ExtractRef
 
@@ -45,6 +45,7 @@ def preview(*, actor: Actor, contract: Contract, question: Question) -> Preview:
         query = checked(question, contract.terms)
         extracts = extracts_for(query, contract.terms)
         asked = look_up(query, contract.terms, extracts)
+        check_lane(asked)
         decide(contract, facts_for(Action.SUBMIT, contract, query, asked))
     except Refused as refused:
         problems = refused.details.get("problems") or [{"code": refused.code, "reason": refused.reason}]

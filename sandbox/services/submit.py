@@ -23,7 +23,7 @@ from parties.actors import Actor
 from sandbox import queue
 from sandbox.guard import AggregateQuery, canonical_bytes, check_query, check_sql
 from sandbox.models import Computation, Run
-from sandbox.services.answers import Asked, lock_ledger, look_up, reserve, usage
+from sandbox.services.answers import Asked, check_lane, lock_ledger, look_up, reserve, usage
 from sandbox.spec import ExtractRef, RunSpec
 from sandbox.states import Failure, RunState
 from sandbox.uses import uses_of
@@ -66,6 +66,7 @@ def submit(*, actor: Actor, contract: Contract, question: Question) -> Run:
     extracts = extracts_for(query, contract.terms)
     lock_ledger()
     asked = look_up(query, contract.terms, extracts)
+    check_lane(asked)
     permit = decide(contract, facts_for(Action.SUBMIT, contract, query, asked))
     if contract.runs.filter(state__in=[RunState.QUEUED, RunState.RUNNING]).count() >= MAX_WAITING:
         raise Refused("run.too_many", _("Too many runs of this contract are waiting. Let some finish first."))
