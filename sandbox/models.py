@@ -71,6 +71,9 @@ class Answer(Recorded):
     evidence = models.BinaryField(null=True)
     outline = models.BinaryField(null=True)  # Arrow IPC: sandbox.engines.overlap; table lane only
     summary = models.JSONField(null=True)
+    compared = models.JSONField(
+        null=True
+    )  # earlier answers: key, and over how many contributors the closest differ
     sql_digest = models.CharField(max_length=80, blank=True)
 
     class Meta:

@@ -33,7 +33,7 @@ from sandbox.isolation.outcome import Outcome, Status
 from sandbox.isolation.spares import SparePool
 from sandbox.models import Answer
 from sandbox.services.answers import refuse
-from sandbox.services.execute import Claimed, Given, claim, end, give, give_back, hold, keep
+from sandbox.services.execute import Claimed, Compared, Given, claim, end, give, give_back, hold, keep
 from sandbox.spec import ExtractRef, RunSpec
 from sandbox.states import Failure
 from sandbox.warm_up import warm_up
@@ -108,7 +108,7 @@ class Worker:
         outcome = self._run(extracts, sql, heart)
         assert outcome.table is not None
         protected = _protected(outcome.table, question, terms)
-        compared: set[int] = set()
+        compared: dict[int, Compared] = {}
         outline = None
         if claimed.asked.lane is Lane.TABLE:
             outline = self._run(extracts, overlap.outline(question, terms), heart).table
@@ -120,32 +120,26 @@ class Worker:
         while missed := give(claimed, given, compared):
             assert outline is not None  # only tables are compared
             new = Remembered(question, terms, protected.table, outline)
-            for answer in missed:
-                self._compare(claimed, new, answer, heart)
-            compared |= {answer.pk for answer in missed}
+            compared |= {answer.pk: self._compare(claimed, new, answer, heart) for answer in missed}
         hold(claimed, engine_seconds=outcome.engine_seconds)
 
-    def _compare(self, claimed: Claimed, new: Remembered, answer: Answer, heart: Heart) -> None:
+    def _compare(self, claimed: Claimed, new: Remembered, answer: Answer, heart: Heart) -> Compared:
         """Raise NotReleasable where a number of the new answer tells, with one of this answer, of a few."""
         old = remembered(answer)
         pairs = candidates(new, old)
-        if not pairs:
-            return
-        k = max(new.k, old.k)
-        close = len(pairs) > MAX_PAIRS
-        if not close:
-            earlier_extracts = [ExtractRef(**e) for e in answer.extracts]
-            both = [
-                *claimed.spec.extracts,
-                *(replace(e, table=overlap.EARLIER + e.table) for e in earlier_extracts),
-            ]
+        closest = None
+        if len(pairs) > MAX_PAIRS:
+            closest = 1  # too many to look at each: taken for close
+        elif pairs:
+            both = [*claimed.spec.extracts, *(_earlier(ExtractRef(**e)) for e in answer.extracts)]
             sql = overlap.differences(new.query, new.terms, old.query, old.terms, pairs)
             found = self._run(both, sql, heart).table
             assert found is not None
-            close = any(0 < units < k for units in found.column("units").to_pylist())
-        if close:
+            closest = min((units for units in found.column("units").to_pylist() if units), default=None)
+        if closest is not None and closest < max(new.k, old.k):
             refuse(claimed.answer)
             raise NotReleasable("overlap")
+        return Compared(answer.key, closest)
 
     def _run(self, extracts: Sequence[ExtractRef], sql: str, heart: Callable[[], bool]) -> Outcome:
         outcome = self._in_jail(extracts, sql, heart)
@@ -193,6 +187,10 @@ def _protected(raw: pa.Table, query: AggregateQuery, terms: Terms) -> Protected:
     if protected.exposed:
         raise NotReleasable("exposed")
     return protected
+
+
+def _earlier(extract: ExtractRef) -> ExtractRef:
+    return replace(extract, table=overlap.EARLIER + extract.table)
 
 
 def remembered(answer: Answer) -> Remembered:

@@ -35,7 +35,7 @@ def give_made_up(claimed: execute.Claimed) -> None:
     cells = list(all_cells(tuple(map(len, cell_values(question, terms)))))
     numbers: dict[str, list[Value]] = {m.label: [20] * len(cells) for m in question.measures}
     body = to_ipc(table_of(cells, numbers, question, terms))
-    known = {answer.pk for answer in earlier(claimed.answer)}
+    known = {answer.pk: execute.Compared(answer.key, None) for answer in earlier(claimed.answer)}
     outline = to_ipc(outline_schema(question).empty_table())
     given = execute.Given(body, body, outline, summary(question, terms), "sha256:0")
     assert execute.give(claimed, given, known) == []

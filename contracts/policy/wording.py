@@ -103,8 +103,8 @@ _WORDS: Final[dict[str, _Said]] = {
     "memory_text": _Said(
         "最多 {answers} 张不同的精确表；每张新表都与此前对任何人公布的表比较，相差不足最低主体数的不予公布；"
         "因数据原因被拒绝 {refusals} 次后，不再提供精确表。",
-        "At most {answers} different exact tables; each new one is compared with all that anyone was given before "
-        "and refused where they differ by too few units; after {refusals} refusals that depend on data, exact tables end.",
+        "At most {answers} different exact tables; each new one is compared with all that anyone was given before and "
+        "refused where they differ by too few units; after {refusals} refusals that depend on data exact tables end.",
     ),
     "privacy_text": _Said(
         "差分隐私：合约的隐私预算为 ρ = {rho}，每个问题最多 ρ = {query}；δ = 10 的负 {delta} 次方；"

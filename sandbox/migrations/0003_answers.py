@@ -83,6 +83,7 @@ class Migration(migrations.Migration):
                 ('evidence', models.BinaryField(null=True)),
                 ('outline', models.BinaryField(null=True)),
                 ('summary', models.JSONField(null=True)),
+                ('compared', models.JSONField(null=True)),
                 ('sql_digest', models.CharField(blank=True, max_length=80)),
                 ('contract', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='answers', to='contracts.contract')),
             ],

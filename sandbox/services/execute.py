@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -72,6 +72,17 @@ class Given:
     sql_digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """An earlier answer that a new one was compared with. For reviewers.
+
+    `closest`: contributors by which the closest pair of numbers differs; None where no pair came near.
+    """
+
+    key: str
+    closest: int | None
+
+
 def claim(run_uid: str) -> Claimed | None:
     """Take a waiting run, deciding again whether it may start. None if there is nothing to take or it ended here."""
     with transaction.atomic():
@@ -114,10 +125,10 @@ def keep(claimed: Claimed) -> Failure | None:
     return None
 
 
-def give(claimed: Claimed, given: Given, compared: Collection[int] = ()) -> list[Answer]:
+def give(claimed: Claimed, given: Given, compared: Mapping[int, Compared]) -> list[Answer]:
     """Keep the answer for everyone who asks the same. Returns [] when it is kept, by this run or another.
 
-    `compared`: primary keys of the earlier answers that it was compared with. Where others were given meanwhile
+    `compared`: by primary key, the earlier answers that it was compared with. Where others were given meanwhile
     nothing is kept, and they are returned: compare with them and come again.
     """
     with transaction.atomic():
@@ -129,7 +140,10 @@ def give(claimed: Claimed, given: Given, compared: Collection[int] = ()) -> list
         if not missed:
             answer.table, answer.evidence, answer.outline = given.table, given.evidence, given.outline
             answer.summary, answer.sql_digest, answer.given = given.summary, given.sql_digest, timezone.now()
-            answer.save(update_fields=["table", "evidence", "outline", "summary", "sql_digest", "given"])
+            answer.compared = [asdict(one) for one in compared.values()]
+            answer.save(
+                update_fields=["table", "evidence", "outline", "summary", "compared", "sql_digest", "given"]
+            )
         return missed
 
 

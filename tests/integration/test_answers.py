@@ -225,7 +225,7 @@ def test_an_answer_given_meanwhile_is_compared_too(city, dataset, contract, work
     late = done(worker, city.enterprise, contract, text)
     assert late.state == RunState.RELEASED
     given = execute.Given(b"x", b"x", b"x", {}, "")
-    missed = execute.give(early, given, ())
+    missed = execute.give(early, given, {})
     assert missed == [late.answer]
     assert Answer.objects.get(pk=early.answer.pk).given is None
 
