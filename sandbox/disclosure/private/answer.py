@@ -15,7 +15,8 @@ from sandbox.disclosure.findings import Key
 from sandbox.disclosure.private.bounded import read_bounded
 from sandbox.disclosure.private.estimates import Noisy, estimate_of
 from sandbox.disclosure.private.intervals import Estimate
-from sandbox.disclosure.private.mechanism import mechanisms_of, release
+from sandbox.disclosure.private.mechanism import mechanisms_of
+from sandbox.disclosure.private.noise import release
 from sandbox.disclosure.private.tables import Line, error_table, evidence_table, lines_of, value_table
 from sandbox.disclosure.private.words import summary
 from sandbox.disclosure.published import Row, arrange

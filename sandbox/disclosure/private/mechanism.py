@@ -1,8 +1,7 @@
-"""The discrete Gaussian mechanism on vectors of bounded sums. The only place where noise is drawn.
+"""How much noise each statistic gets: scale from sensitivity and budget. Pure arithmetic; `noise` draws it.
 
-Noise is OpenDP's: integers from its cryptographic generator, exact rational arithmetic, nothing seeded and no
-floating point near the data. The scale is ours, so before a draw the library's own privacy map must agree.
-Source: Canonne, Kamath, Steinke, The Discrete Gaussian for Differential Privacy (NeurIPS 2020), Theorem 4.
+Source: Canonne, Kamath, Steinke, The Discrete Gaussian for Differential Privacy (NeurIPS 2020), Theorem 4: noise of
+parameter sigma on a vector of L2 sensitivity D satisfies rho-zCDP with rho = D^2 / (2 sigma^2).
 """
 
 from __future__ import annotations
@@ -11,18 +10,10 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Final
 
-import numpy as np
-import opendp.prelude as dp
-from numpy.typing import NDArray
-
-from audit.wording import say
 from contracts.policy.terms import Terms
 from sandbox.disclosure.private.accounting import MICRO, part_of
 from sandbox.engines.bounding import Bound, Statistic, bound_of, groups_of, statistics_of
-from sandbox.guard.problems import refuse
 from sandbox.guard.query import AggregateQuery
-
-dp.enable_features("contrib")  # every mechanism of the library asks for this word
 
 FINEST: Final = 10**9  # steps in the largest contribution: sums of 2^31 contributors then fit 64 bits
 _UP: Final = 1 + 1e-12  # covers the rounding of a square root and a division
@@ -33,8 +24,8 @@ class Mechanism:
     """Noise for one statistic of every declared cell.
 
     Cells are counted in steps of `step` * 10^-bound.scale, 1 step being the finest digit unless bounds are so
-    wide that 64 bits would not hold a sum: then whole steps are rounded to *after* summing, which is still at most
-    a billionth of what one contributor may add.
+    wide that 64 bits would not hold a sum. Then sums are rounded to whole steps, each less than a hundred-millionth
+    of what one contributor may add.
     """
 
     statistic: Statistic
@@ -74,21 +65,3 @@ def mechanisms_of(query: AggregateQuery, terms: Terms) -> tuple[Mechanism, ...]:
     """One for each statistic, in the order of `statistics_of`. Their `micro_rho` add up to the charge."""
     groups, part = groups_of(query, terms), part_of(query, terms)
     return tuple(Mechanism(s, bound_of(s, terms), groups, part) for s in statistics_of(query))
-
-
-def release(cells: NDArray[np.int64], mechanism: Mechanism) -> NDArray[np.int64]:
-    """`cells` (in steps) with noise. Sums beyond 64 bits stay at the end of the range: no sum gets there.
-
-    Raises: Refused("private.noise") where the library's map says that the noise would not do.
-    """
-    measurement = _measurement(mechanism.scale)
-    lost: float = measurement.map(d_in=mechanism.sensitivity)  # type: ignore[no-untyped-call]
-    if not lost <= mechanism.micro_rho / MICRO:
-        raise refuse("private.noise", say("The noise would not keep the budget; nothing is released."))
-    return np.asarray(measurement(cells.tolist()), dtype=np.int64)
-
-
-def _measurement(scale: float) -> dp.Measurement:
-    """Vectors of 64-bit integers, L2 distance, zero-concentrated divergence."""
-    domain = dp.vector_domain(dp.atom_domain(T="i64"))
-    return dp.m.make_gaussian(domain, dp.l2_distance(T="f64"), scale=scale)
