@@ -5,7 +5,8 @@
     mI_n        int64              rows with a value of measured column I
     mI_sum      decimal128(38, s)  sum; s is the column's scale
 
-Only the statistics that the question needs are there; cells that hold nothing are absent and stand for 0.
+Only the statistics that the question needs are there; cells that hold nothing are absent and stand for 0. The table is
+exact, so it never leaves the worker's memory.
 
 Bounding follows all joins and is done per contributor, so it holds however often a join repeats a contributor's
 rows: first at most `max_groups` cells of each contributor are kept, by an order that follows from its own data;

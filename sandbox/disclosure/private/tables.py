@@ -118,3 +118,16 @@ def evidence_table(mechanisms: Sequence[Mechanism]) -> pa.Table:
         for m in mechanisms
     ]
     return pa.Table.from_pylist(rows, schema=EVIDENCE)
+
+
+def unbiased(answer_errors: pa.Table, labels: Sequence[str]) -> pa.Table:
+    """The lines of `PrivateAnswer.errors` with the middle of each interval: float64, never cut at 0.
+
+    For counts and sums only: the middle of an average's interval is not its value.
+    """
+    found = answer_errors
+    for label in labels:
+        place = found.column_names.index(label)
+        middles = [None if e is None else (e["low"] + e["high"]) / 2 for e in found.column(label).to_pylist()]
+        found = found.set_column(place, label, pa.array(middles, pa.float64()))
+    return found

@@ -32,7 +32,7 @@ def summary(query: AggregateQuery, table: pa.Table, terms: Terms) -> dict[str, A
     limits, charge = limits_of(terms), charge_of(query, terms)
     errors = expected_error(query, terms)
     return {
-        "rules": _rules(query, terms),
+        "rules": rules_of(query, terms),
         "marker": MARKER,
         "rows": table.num_rows,
         "values": table.num_rows * len(query.measures),
@@ -54,8 +54,11 @@ def summary(query: AggregateQuery, table: pa.Table, terms: Terms) -> dict[str, A
     }
 
 
-def _rules(query: AggregateQuery, terms: Terms) -> list[dict[str, Any]]:
-    """In the order in which they are applied; what this question does not touch is left out."""
+def rules_of(query: AggregateQuery, terms: Terms) -> list[dict[str, Any]]:
+    """In the order in which they are applied; what this question does not touch is left out.
+
+    The same before it is asked as below its answer: nothing here depends on data.
+    """
     limits, charge = limits_of(terms), charge_of(query, terms)
     statistics = statistics_of(query)
     rules: list[dict[str, Any]] = []
