@@ -30,8 +30,8 @@ from sandbox.engines.private_sql import generate_private, private_schema
 from sandbox.guard import check_sql
 from sandbox.guard.query import AggregateQuery
 from tests.unit.guard_terms import DISTRICTS
+from tests.unit.private_extracts import LOANS, crowd, tables
 from tests.unit.private_terms import PRIVATE, with_privacy
-from tests.unit.test_private_bounding import LOANS, crowd, tables
 
 MEASURES = ["count(*)", "count(distinct enterprise)", "count(note)", "sum(amount)", "avg(amount)", "count(amount)", "sum(staff)"]  # fmt: skip
 ALL = "select district, year, count(*), count(distinct enterprise), sum(amount), avg(amount) from loans group by 1, 2"
@@ -57,7 +57,9 @@ def test_the_parts_never_cost_more_than_the_whole(measures: list[str], budget: i
         return
     charge = charge_of(query, terms)
     assert budget - len(statistics_of(query)) < charge <= budget
-    assert sum(m.micro_rho for m in mechanisms_of(query, terms)) == charge
+    mechanisms = mechanisms_of(query, terms)
+    assert sum(m.micro_rho for m in mechanisms) == charge
+    assert sum((m.sensitivity / m.scale) ** 2 / 2 for m in mechanisms) <= charge / 1_000_000
 
 
 def test_a_statistic_that_two_measures_need_is_paid_once() -> None:

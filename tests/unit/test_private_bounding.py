@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from functools import cache
 from math import sqrt
 from typing import Any
 
@@ -25,10 +26,10 @@ from sandbox.engines.private_sql import generate_private, private_schema
 from sandbox.guard import check_sql
 from sandbox.guard.query import AggregateQuery
 from tests.unit.guard_terms import DISTRICTS
+from tests.unit.private_extracts import AIR, STATIONS, Extract, crowd, pseudonym, tables, without
 from tests.unit.private_terms import PRIVATE, with_privacy
 
 LIMITS = with_privacy(max_groups=2, max_rows=2)
-MIX = 0x9E3779B97F4A7C15  # spreads small numbers over pseudonyms
 QUERIES = [
     "select count(*), count(distinct enterprise), count(note), sum(amount) from loans",
     "select district, avg(amount), count(distinct enterprise) from loans group by 1",
@@ -37,69 +38,20 @@ QUERIES = [
     "select loans.year, sum(kwh), sum(amount), count(*) from loans join power on enterprise = firm group by 1",
     "select zone, sum(amount), count(distinct enterprise) from loans join stations on branch = code group by 1",
 ]
-Extract = dict[str, list[dict[str, Any]]]
 EXTREMES = [None, 0, 1, -1, 10**5, -(10**4), 10**18 - 1, -(10**18) + 1]
 
-LOANS = pa.schema(
-    [
-        *[
-            ("_unit", pa.int32()),
-            ("enterprise", pa.uint64()),
-            ("district", pa.string()),
-            ("year", pa.int64()),
-        ],
-        *[("secured", pa.bool_()), ("amount", pa.decimal128(18, 2)), ("note", pa.string())],
-        ("branch", pa.string()),
-    ]
-)
-POWER = pa.schema([("_unit", pa.int32()), ("firm", pa.uint64()), ("year", pa.int64()), ("kwh", pa.int64())])
-STATIONS = pa.schema([("_row", pa.int64()), ("code", pa.string()), ("zone", pa.string())])
-AIR = pa.schema(
-    [
-        ("_row", pa.int64()),
-        ("_record_key", pa.uint64()),
-        ("station", pa.string()),
-        ("pm25", pa.decimal128(18, 1)),
-    ]
-)
 
-
-def pseudonym(unit: int) -> int:
-    return (unit + 1) * MIX % 2**64
-
-
-def tables(extract: Extract) -> dict[str, pa.Table]:
-    """As the ingest writes them: units numbered densely in the order of their pseudonyms."""
-    loans = numbered(extract["loans"], "enterprise")
-    power = numbered(extract.get("power", []), "firm")
-    stations = [
-        {"_row": i, "code": c, "zone": z}
-        for i, (c, z) in enumerate(zip("aab", ("north", "south", "south"), strict=True))
-    ]
-    return {
-        "loans": pa.Table.from_pylist(loans, LOANS),
-        "power": pa.Table.from_pylist(power, POWER),
-        "stations": pa.Table.from_pylist(stations, STATIONS),
-    }
-
-
-def numbered(rows: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
-    keys = [{**row, name: pseudonym(row["unit"])} for row in rows]
-    codes = {key: i for i, key in enumerate(sorted({row[name] for row in keys}))}
-    return [{**row, "_unit": codes[row[name]]} for row in keys]
-
-
-def without(extract: Extract, unit: int) -> Extract:
-    return {name: [row for row in rows if row["unit"] != unit] for name, rows in extract.items()}
+@cache
+def engine() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(config={"threads": 1})
 
 
 def bounded(
     sql: str, registered: dict[str, pa.Table], query: AggregateQuery, terms: Terms
 ) -> list[np.ndarray]:
-    with duckdb.connect(config={"threads": 1}) as engine:
-        for name, table in registered.items():
-            engine.register(name, table)
-        raw = engine.sql(sql).to_arrow_table()
+    for name, table in registered.items():
+        engine().register(name, table)
+    raw = engine().sql(sql).to_arrow_table()
     assert raw.schema.equals(private_schema(query, terms))
     return read_bounded(raw, query, terms, mechanisms_of(query, terms))
 
@@ -158,14 +110,6 @@ def test_no_unit_changes_an_answer_by_more_than_its_sensitivity(
     query = check_sql(text, LIMITS)
     sql = generate_private(query, LIMITS)
     assert exceeded(sql, tables(extract), tables(without(extract, unit)), query, LIMITS) == []
-
-
-def crowd(units: int) -> Extract:
-    """Each unit in three cells, odd and even ones in different cells, several rows in each, far beyond the bounds."""
-    cells = [(year, secured) for secured in (True, False) for year in (2023, 2024, 2025)]
-    row = {"amount": Decimal(10**6), "note": "x", "branch": "a", "district": DISTRICTS[0]}
-    places = [(unit, *cell) for unit in range(units) for cell in cells[unit % 2 * 3 :][:3] * 4]
-    return {"loans": [{**row, "unit": u, "year": y, "secured": s} for u, y, s in places]}
 
 
 TEXT = "select year, secured, sum(amount), count(*), count(distinct enterprise), count(note) from loans group by 1, 2"
@@ -275,6 +219,18 @@ def test_a_level_claimed_by_a_dataset_without_units_says_nothing_of_those_it_is_
     terms = replace(PRIVATE, datasets=tuple(claimed))
     query = check_sql("select zone, count(*) from loans join stations on branch = code group by 1", terms)
     assert groups_of(query, terms) == 2
+
+
+def test_a_level_that_an_extract_does_not_keep_would_break_the_bound() -> None:
+    """Why an extract is built only after a look at each unit: without a cap nothing else holds its cells together."""
+    query = check_sql("select district, sum(amount), count(*) from loans group by 1", LIMITS)
+    rows = [
+        {"unit": 0, "district": d, "year": 2024, "secured": True, "amount": Decimal(10**6)} for d in DISTRICTS
+    ]
+    broken = exceeded(
+        generate_private(query, LIMITS), tables({"loans": rows}), tables({"loans": []}), query, LIMITS
+    )
+    assert {"sum l2", "rows l1"} <= set(broken)
 
 
 def test_a_row_of_a_dataset_without_unit_is_bounded_through_a_join_that_repeats_it() -> None:
