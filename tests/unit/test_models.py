@@ -206,6 +206,17 @@ def test_a_correlation_is_that_of_the_middles_and_its_error_that_of_repeated_noi
         for _ in range(400)
     ]
     assert found.error == pytest.approx(np.std(drawn), rel=0.15)
+    moved = [
+        correlation(
+            table.set_column(2, "n", pa.array(counts.ravel() + 1e-3 * (np.arange(24) == cell))),
+            "age",
+            "hours",
+            "n",
+        )
+        for cell in range(24)
+    ]
+    gradient = np.array([c.value - found.value for c in moved]) / 1e-3
+    assert found.error == pytest.approx(2 * np.linalg.norm(gradient), rel=1e-3)
 
 
 def test_bands_are_read_as_they_are_named() -> None:

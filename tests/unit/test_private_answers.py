@@ -147,7 +147,15 @@ def test_ratio_intervals_hold_the_truth_at_small_counts_too() -> None:
         assert 0.94 < held < 0.99, "shown only where the count is large enough, which is a little selective"
 
 
-@pytest.mark.parametrize("scale", [0.05, 0.3, 0.45, 0.6, 1.0, 3.0, 20.0, 49.9, 50.1, 5000.0])
+def test_the_ends_of_a_ratio_interval_are_the_ratios_that_the_noise_just_allows() -> None:
+    """At an end t, sum - t * count is 1.96 of its own standard deviations from 0."""
+    total, count = of_sum(np.array([900.0]), 300.0, 1.0), of_sum(np.array([12.0]), 5.0, 1.0)
+    ratio = of_ratio(total, count)
+    for end in (ratio.low[0], ratio.high[0]):
+        assert abs(900 - end * 12) == pytest.approx(1.959964 * sqrt(300**2 + (end * 5) ** 2), rel=1e-6)
+
+
+@pytest.mark.parametrize("scale", [0.05, 0.3, 0.41, 0.45, 0.6, 1.0, 3.0, 20.0, 49.9, 50.1, 5000.0])
 def test_the_half_width_is_the_least_that_holds_95_percent(scale: float) -> None:
     steps = np.arange(-int(12 * scale) - 2, int(12 * scale) + 3)
     weights = np.exp(-(steps**2) / (2 * scale**2))
