@@ -11,6 +11,7 @@ from django_stubs_ext import StrOrPromise
 
 from contracts.policy.terms import DisclosureTerms
 from sandbox.disclosure.findings import Outcome, Rule
+from sandbox.disclosure.private.words import PrivateRule
 
 Parameters = Mapping[str, Any]
 
@@ -91,6 +92,48 @@ def _complementary(_rule: Parameters) -> str:
     return _("Where a withheld cell could be worked out from the others, further cells are withheld.")
 
 
+def _max_groups(rule: Parameters) -> str:
+    return ngettext(
+        "One contributor counts in at most %(groups)d cell.",
+        "One contributor counts in at most %(groups)d cells; which ones does not depend on the others.",
+        rule["groups"],
+    ) % {"groups": rule["groups"]}
+
+
+def _max_rows(rule: Parameters) -> str:
+    return ngettext(
+        "One contributor counts with at most %(rows)d record in a cell.",
+        "One contributor counts with at most %(rows)d records in a cell.",
+        rule["rows"],
+    ) % {"rows": rule["rows"]}
+
+
+def _clamped_sum(rule: Parameters) -> str:
+    return _("One contributor adds at least %(low)d and at most %(high)d to a cell of %(column)s.") % {
+        "low": rule["low"], "high": rule["high"], "column": rule["column"],
+    }  # fmt: skip
+
+
+def _gaussian_noise(rule: Parameters) -> str:
+    return _(
+        "Random noise hides whether any one contributor is there: differential privacy with rho = %(rho)s, "
+        "which is epsilon = %(epsilon)s at delta = 10^-%(exponent)d."
+    ) % {"rho": f"{rule['rho']:g}", "epsilon": f"{rule['epsilon']:g}", "exponent": rule["exponent"]}
+
+
+def _small_averages(rule: Parameters) -> str:
+    return _(
+        "An average is left out where its count is below %(deviations)d standard deviations of the noise."
+    ) % {"deviations": rule["deviations"]}
+
+
+def _interval(rule: Parameters) -> str:
+    return _(
+        "The interval beside a value holds the value without noise in %(percent)d of 100 answers. It does not say "
+        "what the bounds cut off. A count below 0 is shown as 0 and keeps its interval."
+    ) % {"percent": rule["percent"]}
+
+
 _WORDS: dict[str, Callable[[Parameters], str]] = {
     Rule.MIN_CONTRIBUTORS.value: _min_contributors,
     Rule.DOMINANCE.value: _dominance,
@@ -99,6 +142,12 @@ _WORDS: dict[str, Callable[[Parameters], str]] = {
     "sum_digits": _sum_digits,
     "round_counts": _round_counts,
     Rule.COMPLEMENTARY.value: _complementary,
+    PrivateRule.GROUPS.value: _max_groups,
+    PrivateRule.ROWS.value: _max_rows,
+    PrivateRule.SUMS.value: _clamped_sum,
+    PrivateRule.NOISE.value: _gaussian_noise,
+    PrivateRule.SMALL.value: _small_averages,
+    PrivateRule.INTERVAL.value: _interval,
 }
 
 _REASONS: dict[Rule, StrOrPromise] = {
