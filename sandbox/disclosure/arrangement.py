@@ -48,7 +48,7 @@ def arrange(answer: pa.Table, query: AggregateQuery, terms: Terms) -> pa.Table:
     A total has null for the dimensions it adds up. HAVING and LIMIT leave cells out, never totals.
     """
     rows = _rows(answer, query, terms)
-    lines: list[tuple[tuple[int | None, ...], Row]] = [(r.cell, r) for r in _arranged(rows, query, terms)]
+    lines: list[tuple[tuple[int | None, ...], Row]] = [(r.cell, r) for r in arranged(rows, query, terms)]
     if query.totals:
         lines += _totals(rows, query, terms)
     columns = {m.label: [row.values[m.label] for _, row in lines] for m in query.measures}
@@ -82,7 +82,7 @@ def _fill(row: Row, measure: Measure, found: list[Any], terms: Terms) -> None:
             row.parts[measure.label] = (total, count)
 
 
-def _arranged(rows: list[Row], query: AggregateQuery, terms: Terms) -> list[Row]:
+def arranged(rows: list[Row], query: AggregateQuery, terms: Terms) -> list[Row]:
     """HAVING, ORDER BY and LIMIT over published values; what is not shown meets no bound and sorts last."""
     kept = [row for row in rows if all(_meets(row, h.label, h.comparison, h.value) for h in query.having)]
     sort_keys = {d.label: _dimension_values(i, query, terms) for i, d in enumerate(query.dimensions)}

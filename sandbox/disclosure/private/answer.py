@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from contracts.policy.terms import Aggregate, Terms
+from sandbox.disclosure.arrangement import Row, arranged
 from sandbox.disclosure.findings import Key
 from sandbox.disclosure.private.bounded import read_bounded
 from sandbox.disclosure.private.estimates import Noisy, estimate_of
@@ -19,7 +20,6 @@ from sandbox.disclosure.private.mechanism import mechanisms_of
 from sandbox.disclosure.private.noise import release
 from sandbox.disclosure.private.tables import Line, error_table, evidence_table, lines_of, value_table
 from sandbox.disclosure.private.words import summary
-from sandbox.disclosure.published import Row, arrange
 from sandbox.engines.bounding import Statistic, varies_within_unit
 from sandbox.guard.cells import cell_values
 from sandbox.guard.query import AggregateQuery, Measure
@@ -49,19 +49,23 @@ class PrivateAnswer:
     exposed: tuple[str, ...] = ()  # nothing is withheld, so nothing can be worked out
 
 
-def answer(raw: pa.Table, query: AggregateQuery, terms: Terms) -> PrivateAnswer:
-    """Draw noise once and publish. The budget must have been charged before, whatever happens here.
+def draw(raw: pa.Table, query: AggregateQuery, terms: Terms) -> Released:
+    """Draw noise once. The budget must have been charged before, whatever happens here.
 
     Requires: `raw` has `engines.private_sql.private_schema(query, terms)`, rows in any order.
     Raises: Refused disclosure.raw, private.noise; both independent of data.
     """
     mechanisms = mechanisms_of(query, terms)
     exact = read_bounded(raw, query, terms, mechanisms)
-    released = {
+    return {
         m.statistic: Noisy(m, release(cells, m).astype(object))
         for m, cells in zip(mechanisms, exact, strict=True)
     }
-    return publish(released, query, terms)
+
+
+def answer(raw: pa.Table, query: AggregateQuery, terms: Terms) -> PrivateAnswer:
+    """Draw and publish at once."""
+    return publish(draw(raw, query, terms), query, terms)
 
 
 def publish(released: Released, query: AggregateQuery, terms: Terms) -> PrivateAnswer:
@@ -70,7 +74,7 @@ def publish(released: Released, query: AggregateQuery, terms: Terms) -> PrivateA
     cells: list[Key] = [tuple(map(int, place)) for place in np.ndindex(shape)]
     estimates = {m.label: estimate_of(m, released) for m in query.measures}
     lines = dict(zip(cells, lines_of(cells, estimates, released, query), strict=True))
-    shown = arrange([Row(cell, dict(line.values), {}) for cell, line in lines.items()], query, terms)
+    shown = arranged([Row(cell, dict(line.values), {}) for cell, line in lines.items()], query, terms)
     kept = [lines[row.cell] for row in shown]
     table = value_table(kept, query, terms)
     totals = _totals(released, shape, query, terms) if query.totals else None
