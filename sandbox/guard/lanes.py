@@ -1,0 +1,54 @@
+"""The lane by which a question's answer leaves: one for all its measures, or none. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from audit.wording import say, template
+from contracts.policy.terms import Lane, Terms
+from sandbox.guard.cells import column_term
+from sandbox.guard.problems import refuse
+from sandbox.guard.query import AggregateQuery, Measure
+
+_WORDS = {
+    Lane.TABLE: template("exact tables"),
+    Lane.PERTURBED: template("consistent perturbation"),
+    Lane.PRIVATE: template("differential privacy"),
+}
+
+
+def lane_of(query: AggregateQuery, terms: Terms) -> Lane:
+    """The one lane of all measures: of counts that of every source, of a column's aggregates the column's.
+
+    Raises: Refused("guard.lane"), naming two measures, where there is more than one. Two lanes in one
+    answer would let one tell what the other hides.
+    """
+    found: dict[Lane, str] = {}
+    for measure in query.measures:
+        for name, lane in _lanes(measure, query, terms):
+            found.setdefault(lane, name)
+    (lane, first), *others = found.items()
+    if others:
+        other, second = others[0]
+        raise refuse(
+            "guard.lane",
+            say(
+                "%(first)s is published by %(lane)s, %(second)s by %(other)s: ask them in two questions.",
+                first=first,
+                lane=say(_WORDS[lane]),
+                second=second,
+                other=say(_WORDS[other]),
+            ),
+        )
+    return lane
+
+
+def _lanes(measure: Measure, query: AggregateQuery, terms: Terms) -> Iterator[tuple[str, Lane]]:
+    if measure.column is not None:
+        yield measure.label, column_term(terms, measure.column).lane
+        return
+    for name in query.sources:
+        dataset = terms.dataset(name)
+        if dataset is None:
+            raise refuse("guard.table", say('The contract has no dataset "%(dataset)s".', dataset=name))
+        yield f"{measure.label} ({name})", dataset.lane
