@@ -91,6 +91,26 @@ def _complementary(_rule: Parameters) -> str:
     return _("Where a withheld cell could be worked out from the others, further cells are withheld.")
 
 
+def _cell_key(rule: Parameters) -> str:
+    return (
+        _(
+            "Each count is changed by at most %(bound)d, up or down (standard deviation %(deviation)d); where one contributor "
+            "has many records, by %(low)d to %(high)d %% of them. The same records always get the same change."
+        )
+        % rule
+    )
+
+
+def _cell_key_sums(rule: Parameters) -> str:
+    return (
+        _(
+            "Each sum is changed by %(low)d to %(high)d %% of its largest contribution, up or down; sums of small whole "
+            "numbers are changed as counts are. The same records always get the same change."
+        )
+        % rule
+    )
+
+
 _WORDS: dict[str, Callable[[Parameters], str]] = {
     Rule.MIN_CONTRIBUTORS.value: _min_contributors,
     Rule.DOMINANCE.value: _dominance,
@@ -99,6 +119,8 @@ _WORDS: dict[str, Callable[[Parameters], str]] = {
     "sum_digits": _sum_digits,
     "round_counts": _round_counts,
     Rule.COMPLEMENTARY.value: _complementary,
+    "cell_key": _cell_key,
+    "cell_key_sums": _cell_key_sums,
 }
 
 _REASONS: dict[Rule, StrOrPromise] = {

@@ -69,6 +69,12 @@ def summary(query: AggregateQuery, table: pa.Table, terms: Terms) -> dict[str, A
     rules.append({"rule": "round_counts", "base": limits.round_counts})
     if query.dimensions:
         rules.append({"rule": Rule.COMPLEMENTARY.value})
+    totals = "of_published_values" if query.totals else "none"
+    return told(rules, query, table, totals)
+
+
+def told(rules: list[dict[str, Any]], query: AggregateQuery, table: pa.Table, totals: str) -> dict[str, Any]:
+    """A summary in its form: the rules of the lane and what the published table says."""
     return {
         "rules": rules,
         "marker": MARKER,
@@ -76,5 +82,5 @@ def summary(query: AggregateQuery, table: pa.Table, terms: Terms) -> dict[str, A
         "values": table.num_rows * len(query.measures),
         "not_shown": sum(table.column(m.label).null_count for m in query.measures),
         "undeclared_values": "not_counted" if query.dimensions else "counted",
-        "totals": "of_published_values" if query.totals else "none",
+        "totals": totals,
     }

@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import pyarrow as pa
 
-from contracts.policy.terms import Terms
+from contracts.policy.terms import Lane, Terms
 from sandbox.disclosure.complementary import all_cells
 from sandbox.disclosure.evidence import evidence_table, summary
 from sandbox.disclosure.grid import read_grids
+from sandbox.disclosure.perturbed import perturbed
+from sandbox.disclosure.protected import Protected
 from sandbox.disclosure.published import arrange, publish, published_table, total_rows
 from sandbox.disclosure.withholding import SUMMED, Withholding, withhold
 from sandbox.guard.cells import cell_values
+from sandbox.guard.lanes import lane_of
 from sandbox.guard.query import AggregateQuery, ColumnRef
-
-
-@dataclass(frozen=True, slots=True)
-class Protected:
-    """`table`, `totals` and `summary` are for the requester; `evidence` and `exposed` never are.
-
-    `table`: every declared cell that HAVING and LIMIT leave, null where nothing is shown.
-    `totals`: sums of published values with null for "all"; None where not asked for.
-    `exposed`: labels of measures where some withheld value could still be worked out from totals although
-    everything that helps is withheld; a reviewer must judge before release.
-    """
-
-    table: pa.Table
-    totals: pa.Table | None
-    summary: dict[str, Any]
-    evidence: pa.Table
-    exposed: tuple[str, ...]
 
 
 def protect(raw: pa.Table, query: AggregateQuery, terms: Terms) -> Protected:
@@ -41,6 +24,8 @@ def protect(raw: pa.Table, query: AggregateQuery, terms: Terms) -> Protected:
     Ensures: the same cells give the same bytes; no value is shown that breaks a rule.
     Raises: Refused("disclosure.raw") where the raw table is not what it must be.
     """
+    if lane_of(query, terms) is Lane.PERTURBED:
+        return perturbed(raw, query, terms)
     grids = read_grids(raw, query, terms)
     known: dict[tuple[ColumnRef | None, bool], Withholding] = {}
     verdicts: dict[str, Withholding] = {}
