@@ -92,23 +92,19 @@ def _complementary(_rule: Parameters) -> str:
 
 
 def _cell_key(rule: Parameters) -> str:
-    return (
-        _(
-            "Each count is changed by at most %(bound)d, up or down (standard deviation %(deviation)d); where one contributor "
-            "has many records, by %(low)d to %(high)d %% of them. The same records always get the same change."
-        )
-        % rule
+    words = _(
+        "Each count is changed by at most %(bound)d, up or down (standard deviation %(deviation)d); where one "
+        "contributor has many records, by %(low)d to %(high)d %% of them. The same records always get the same change."
     )
+    return words % rule
 
 
 def _cell_key_sums(rule: Parameters) -> str:
-    return (
-        _(
-            "Each sum is changed by %(low)d to %(high)d %% of its largest contribution, up or down; sums of small whole "
-            "numbers are changed as counts are. The same records always get the same change."
-        )
-        % rule
+    words = _(
+        "Each sum is changed by %(low)d to %(high)d %% of its largest contribution, up or down; sums of small whole "
+        "numbers are changed as counts are. The same records always get the same change."
     )
+    return words % rule
 
 
 _WORDS: dict[str, Callable[[Parameters], str]] = {
