@@ -7,8 +7,9 @@ beyond could be matched against the 256 possible changes.
 
 There is no complementary suppression. A total is a cell of its own, with its own contributors and its own key: the
 same number as the question without the summed dimensions gives. So totals do not add up, and a withheld cell does not
-follow from them: what is missing to a total is the cell and the changes of total and cells. That is uncertain by two
-standard deviations or more for a count, and by p % of the largest contributions for a sum, and not by more.
+follow from them exactly: what a total has beyond its other cells is the withheld cell and the changes of all of them.
+For a count of m cells that has the standard deviation 2·sqrt(m); for a sum it is p % of the largest contribution of
+the total, or more.
 An average is published sum / published count. Empty cells are never perturbed: they look like withheld ones, or, where
 the contract shows zeros, count 0.
 """

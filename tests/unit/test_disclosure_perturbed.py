@@ -257,7 +257,9 @@ def test_totals_that_were_not_asked_for_are_refused() -> None:
 
 def test_the_table_lane_is_untouched() -> None:
     data = frames(3000, 1)
-    result = answer(TEXT, data, TERMS)
+    result = answer(TEXT + " with totals", data, TERMS)
+    assert result.totals is not None
+    assert result.totals["count_rows"].to_pylist()[-1] == sum(result.table["count_rows"].to_pylist())
     assert {n % 5 for n in result.table["count_rows"].to_pylist()} == {0}
     assert {"rule": "round_counts", "base": 5} in result.summary["rules"]
 

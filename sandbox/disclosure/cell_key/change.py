@@ -31,9 +31,8 @@ def change(absolute: int, largest: int, key: int, percent: int) -> int:
     if percent * largest <= 100 * DEVIATION:
         return count_change(absolute, key)
     part = sum_part(key)
-    size = -(
-        -largest * percent * (KEYS + abs(part)) // (100 * KEYS)
-    )  # rounded up: exact, and never below p %
+    share = percent * (KEYS + abs(part))  # of 100 * KEYS
+    size = -(-largest * share // (100 * KEYS))  # rounded up: exact, and never below p %
     return size if part > 0 else -size
 
 
