@@ -44,7 +44,7 @@ _TERMS = Terms(
 
 def warm_up() -> None:
     query = check_sql("SELECT d, COUNT(*) AS n, SUM(m) AS s FROM t GROUP BY d", _TERMS)
-    question = bare(query)
+    question = bare(query, _TERMS)
     generate(question, _TERMS)
     empty: pa.Table = raw_schema(question, _TERMS).empty_table()
     to_ipc(arrange(protect(empty, question, _TERMS).table, query, _TERMS))

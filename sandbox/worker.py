@@ -74,7 +74,7 @@ class Worker:
 
     def recompute(self, spec: RunSpec, query: AggregateQuery, terms: Terms) -> bytes:
         """The released table's bytes, computed anew; nothing is stored. Raises what keeps it from being computed."""
-        question = bare(query)
+        question = bare(query, terms)
         outcome = self._in_jail(spec.extracts, generate(question, terms), lambda: True)
         if outcome.table is None:
             raise NotReleasable(outcome.status)

@@ -76,6 +76,8 @@ class ReleasePage:
             words.append(_("Records whose value is missing or not declared for a dimension are not counted."))
         if summary["totals"] == "of_published_values":
             words.append(_("Totals add up what is published, nothing else."))
+        elif summary["totals"] == "of_their_own_contributors":
+            words.append(_("Totals are changed on their own, so that cells do not add up to them."))
         return words
 
     @property
@@ -205,7 +207,8 @@ class EvidencePage:
     def _row(self, row: dict[str, Any]) -> list[Any]:
         share = row["largest_share"]
         return [
-            *row["cell"], row["measure"], row["contributors"], row["rows"],
+            *(_("All") if value is None else value for value in row["cell"]),
+            row["measure"], row["contributors"], row["rows"],
             Cell("" if share is None else f"{share:.1%}"), outcome_words(row["outcome"]),
             ", ".join(reason_words(reason) for reason in row["reasons"]),
         ]  # fmt: skip

@@ -134,6 +134,22 @@ def _interval(rule: Parameters) -> str:
     ) % {"percent": rule["percent"]}
 
 
+def _cell_key(rule: Parameters) -> str:
+    words = _(
+        "Each count is changed by at most %(bound)d, up or down (standard deviation %(deviation)d); where one "
+        "contributor has many records, by %(low)d to %(high)d %% of them. The same records always get the same change."
+    )
+    return words % rule
+
+
+def _cell_key_sums(rule: Parameters) -> str:
+    words = _(
+        "Each sum is changed by %(low)d to %(high)d %% of its largest contribution, up or down; sums of small whole "
+        "numbers are changed as counts are. The same records always get the same change."
+    )
+    return words % rule
+
+
 _WORDS: dict[str, Callable[[Parameters], str]] = {
     Rule.MIN_CONTRIBUTORS.value: _min_contributors,
     Rule.DOMINANCE.value: _dominance,
@@ -148,6 +164,8 @@ _WORDS: dict[str, Callable[[Parameters], str]] = {
     PrivateRule.NOISE.value: _gaussian_noise,
     PrivateRule.SMALL.value: _small_averages,
     PrivateRule.INTERVAL.value: _interval,
+    "cell_key": _cell_key,
+    "cell_key_sums": _cell_key_sums,
 }
 
 _REASONS: dict[Rule, StrOrPromise] = {

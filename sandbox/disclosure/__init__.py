@@ -3,6 +3,7 @@
 from sandbox.disclosure.arrangement import arrange
 from sandbox.disclosure.evidence import shown
 from sandbox.disclosure.findings import MARKER
-from sandbox.disclosure.protect import Protected, protect
+from sandbox.disclosure.protect import protect
+from sandbox.disclosure.protected import Protected
 
 __all__ = ["MARKER", "Protected", "arrange", "protect", "shown"]

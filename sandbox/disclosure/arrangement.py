@@ -15,13 +15,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from contracts.policy.terms import Aggregate, Terms
-from sandbox.disclosure.findings import Key
+from contracts.policy.terms import Aggregate, Lane, Terms
 from sandbox.disclosure.published import Value, table_of
 from sandbox.disclosure.rounding import average
 from sandbox.guard.bare import dimension_label, measure_label, parts
 from sandbox.guard.cells import cell_values, column_term
 from sandbox.guard.domains import key
+from sandbox.guard.lanes import lane_of
 from sandbox.guard.query import AggregateQuery, Comparison, Measure
 
 _COMPARE: Mapping[Comparison, Callable[[Any, Any], bool]] = {
@@ -37,7 +37,7 @@ _COMPARE: Mapping[Comparison, Callable[[Any, Any], bool]] = {
 class Row:
     """One cell: `values` by label of the question, `parts` the published sum and count behind an average."""
 
-    cell: Key
+    cell: tuple[int | None, ...]
     values: dict[str, Value]
     parts: dict[str, tuple[Decimal, int]]
 
@@ -48,16 +48,24 @@ def arrange(answer: pa.Table, query: AggregateQuery, terms: Terms) -> pa.Table:
     A total has null for the dimensions it adds up. HAVING and LIMIT leave cells out, never totals.
     """
     rows = _rows(answer, query, terms)
-    lines: list[tuple[tuple[int | None, ...], Row]] = [(r.cell, r) for r in arranged(rows, query, terms)]
-    if query.totals:
-        lines += _totals(rows, query, terms)
-    columns = {m.label: [row.values[m.label] for _, row in lines] for m in query.measures}
-    return table_of([cell for cell, _ in lines], columns, query, terms)
+    cells = sorted((row for row in rows if None not in row.cell), key=lambda row: row.cell)
+    lines = arranged(cells, query, terms)
+    if query.totals:  # in the perturbed lane they are numbers of their own
+        own = lane_of(query, terms) is Lane.PERTURBED
+        lines += (
+            sorted((r for r in rows if None in r.cell), key=_place_of)
+            if own
+            else _totals(cells, query, terms)
+        )
+    columns = {m.label: [row.values[m.label] for row in lines] for m in query.measures}
+    return table_of([row.cell for row in lines], columns, query, terms)
 
 
 def _rows(answer: pa.Table, query: AggregateQuery, terms: Terms) -> list[Row]:
-    """In the order of the declared domains of the question's own dimensions."""
-    places = [{text: i for i, text in enumerate(texts)} for texts in cell_values(query, terms)]
+    """Each line of the answer, its cell by position in the domains of the question's own dimensions."""
+    places: list[dict[str | None, int | None]] = [
+        {None: None, **{text: i for i, text in enumerate(texts)}} for texts in cell_values(query, terms)
+    ]
     texts = [answer.column(dimension_label(d.column)).to_pylist() for d in query.dimensions]
     numbers = {
         name: answer.column(name).to_pylist()
@@ -69,7 +77,13 @@ def _rows(answer: pa.Table, query: AggregateQuery, terms: Terms) -> list[Row]:
         for measure in query.measures:
             _fill(row, measure, [numbers[measure_label(*part)][i] for part in parts(measure)], terms)
         rows.append(row)
-    return sorted(rows, key=lambda row: row.cell)
+    return rows
+
+
+def _place_of(total: Row) -> tuple[Any, ...]:
+    """Totals over fewer dimensions first, as `_totals` lists them."""
+    summed = [axis for axis, place in enumerate(total.cell) if place is None]
+    return len(summed), summed, [-1 if place is None else place for place in total.cell]
 
 
 def _fill(row: Row, measure: Measure, found: list[Any], terms: Terms) -> None:
@@ -107,13 +121,13 @@ def _dimension_values(axis: int, query: AggregateQuery, terms: Terms) -> tuple[i
     return axis, [key(kind, text) for text in cell_values(query, terms)[axis]]
 
 
-def _totals(rows: list[Row], query: AggregateQuery, terms: Terms) -> list[tuple[tuple[int | None, ...], Row]]:
+def _totals(rows: list[Row], query: AggregateQuery, terms: Terms) -> list[Row]:
     """Sums of published values over one or more dimensions, the grand total last. None stands for "all".
 
     They add published numbers and nothing else, so they tell nothing more; distinct contributors do not
     add up and get no total.
     """
-    found: list[tuple[tuple[int | None, ...], Row]] = []
+    found: list[Row] = []
     axes = range(len(query.dimensions))
     for count in range(1, len(axes) + 1):
         for summed in combinations(axes, count):
@@ -121,12 +135,12 @@ def _totals(rows: list[Row], query: AggregateQuery, terms: Terms) -> list[tuple[
             for row in rows:
                 fixed = tuple(None if a in summed else row.cell[a] for a in axes)
                 lines.setdefault(fixed, []).append(row)
-            found += [(fixed, _total(line, query, terms)) for fixed, line in lines.items()]
+            found += [_total(fixed, line, query, terms) for fixed, line in lines.items()]
     return found
 
 
-def _total(rows: list[Row], query: AggregateQuery, terms: Terms) -> Row:
-    total = Row((), {}, {})
+def _total(cell: tuple[int | None, ...], rows: list[Row], query: AggregateQuery, terms: Terms) -> Row:
+    total = Row(cell, {}, {})
     for measure in query.measures:
         label = measure.label
         total.values[label] = None

@@ -65,6 +65,11 @@ def summary(query: AggregateQuery, terms: Terms) -> dict[str, Any]:
     rules.append({"rule": "round_counts", "base": limits.round_counts})
     if query.dimensions:
         rules.append({"rule": Rule.COMPLEMENTARY.value})
+    return told(rules, query)
+
+
+def told(rules: list[dict[str, Any]], query: AggregateQuery) -> dict[str, Any]:
+    """A summary in its form, for the rules of any lane."""
     return {
         "rules": rules,
         "marker": MARKER,

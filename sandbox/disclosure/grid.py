@@ -14,6 +14,7 @@ from audit.refusals import Refused
 from audit.wording import say
 from contracts.policy.terms import Terms
 from sandbox.disclosure.findings import Key
+from sandbox.engines.cell_keys import KEYS
 from sandbox.engines.raw import raw_schema
 from sandbox.guard.cells import cell_values, column_term
 from sandbox.guard.domains import key
@@ -23,11 +24,21 @@ ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
+class CellKeys:
+    """What decides the changes of a cell's numbers in the perturbed lane; keys from 0 to 255."""
+
+    rows: int
+    most: int  # not a key: the most rows of one contributor
+    units: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Contribution:
     """What contributors put into one cell, for one measured column (or for the rows themselves).
 
     `absolute` sums the absolute values of each contributor's own sum; `largest` are the largest of them,
-    in descending order. Both are empty where nothing is summed.
+    in descending order. Both are empty where nothing is summed. `keys` are there in the perturbed lane.
     """
 
     cell: Key
@@ -36,6 +47,7 @@ class Contribution:
     total: Decimal = ZERO
     absolute: Decimal = ZERO
     largest: tuple[Decimal, ...] = ()
+    keys: CellKeys | None = None
 
 
 Group = tuple[Contribution, ...]  # cells of which at best the sum is known
@@ -64,7 +76,7 @@ def read_grids(raw: pa.Table, query: AggregateQuery, terms: Terms) -> dict[Colum
     for row in rows:
         cell = _cell(row, query, terms, positions)
         if cell in seen:
-            raise _inconsistent()
+            raise inconsistent()
         seen.add(cell)
         for i, ref in enumerate((None, *query.measured)):
             contribution = _contribution(cell, row, "" if ref is None else f"m{i - 1}_")
@@ -73,20 +85,20 @@ def read_grids(raw: pa.Table, query: AggregateQuery, terms: Terms) -> dict[Colum
     return {ref: Grid(shape, cells) for ref, cells in found.items()}
 
 
-def _inconsistent() -> Refused:
+def inconsistent() -> Refused:
     return Refused("disclosure.raw", say("The engine's answer is not consistent; nothing is released."))
 
 
 def _rows(raw: pa.Table, query: AggregateQuery, terms: Terms) -> list[dict[str, Any]]:
     schema = raw_schema(query, terms)
     if raw.column_names != schema.names:
-        raise _inconsistent()
+        raise inconsistent()
     try:
         rows: list[dict[str, Any]] = raw.cast(schema).to_pylist()
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise _inconsistent() from error
+        raise inconsistent() from error
     if not query.dimensions and len(rows) != 1:
-        raise _inconsistent()
+        raise inconsistent()
     return rows
 
 
@@ -107,7 +119,7 @@ def _cell(
         text = row[f"d{i}"]
         value = None if text is None else key(column_term(terms, dimension.column).type, text)
         if value not in positions[i]:
-            raise _inconsistent()
+            raise inconsistent()
         cell.append(positions[i][value])
     return tuple(cell)
 
@@ -115,13 +127,26 @@ def _cell(
 def _contribution(cell: Key, row: Mapping[str, Any], prefix: str) -> Contribution:
     units, rows = row[f"{prefix}k"], row[f"{prefix}n"]
     if units is None or rows is None or not 0 <= units <= rows or units > row["k"] or (rows and not units):
-        raise _inconsistent()
+        raise inconsistent()
+    keys = _keys(row, prefix) if units else None
     if f"{prefix}sum" not in row or not units:
-        return Contribution(cell, units, rows)
+        return Contribution(cell, units, rows, keys=keys)
     total, absolute, largest = row[f"{prefix}sum"], row[f"{prefix}abs"], row[f"{prefix}top"]
     if total is None or absolute is None or not largest or None in largest:
-        raise _inconsistent()
+        raise inconsistent()
     ordered = all(a >= b for a, b in pairwise(largest))
     if not ordered or largest[-1] < 0 or sum(largest) > absolute or abs(total) > absolute:
-        raise _inconsistent()
-    return Contribution(cell, units, rows, total, absolute, tuple(largest))
+        raise inconsistent()
+    return Contribution(cell, units, rows, total, absolute, tuple(largest), keys)
+
+
+def _keys(row: Mapping[str, Any], prefix: str) -> CellKeys | None:
+    if f"{prefix}r" not in row:
+        return None
+    most = row[f"{prefix}t"]
+    keys = row[f"{prefix}r"], row.get(f"{prefix}u", 0), row.get(f"{prefix}q", 0)
+    if any(key is None or not 0 <= key < KEYS for key in keys):
+        raise inconsistent()
+    if most is None or not 1 <= most <= row[f"{prefix}n"]:
+        raise inconsistent()
+    return CellKeys(keys[0], most, keys[1], keys[2])

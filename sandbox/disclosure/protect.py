@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import pyarrow as pa
 
-from contracts.policy.terms import Terms
+from contracts.policy.terms import Lane, Terms
 from sandbox.disclosure.complementary import all_cells
 from sandbox.disclosure.evidence import evidence_table, summary
 from sandbox.disclosure.grid import read_grids
+from sandbox.disclosure.perturbed import perturbed
+from sandbox.disclosure.protected import Protected
 from sandbox.disclosure.published import published_value, table_of
 from sandbox.disclosure.withholding import SUMMED, Withholding, withhold
 from sandbox.guard.cells import cell_values
+from sandbox.guard.lanes import lane_of
 from sandbox.guard.query import AggregateQuery, ColumnRef
-
-
-@dataclass(frozen=True, slots=True)
-class Protected:
-    """`table` and `summary` may be told; `evidence` and `exposed` never are.
-
-    `table`: every declared cell, null where nothing is shown. `summary`: which rules ran with which parameters.
-    `exposed`: labels of measures where some withheld value could still be worked out from totals although
-    everything that helps is withheld; such an answer is not released.
-    """
-
-    table: pa.Table
-    summary: dict[str, Any]
-    evidence: pa.Table
-    exposed: tuple[str, ...]
 
 
 def protect(raw: pa.Table, query: AggregateQuery, terms: Terms) -> Protected:
@@ -39,6 +24,8 @@ def protect(raw: pa.Table, query: AggregateQuery, terms: Terms) -> Protected:
     order. Ensures: the same cells give the same bytes; no value is shown that breaks a rule.
     Raises: Refused("disclosure.raw") where the raw table is not what it must be.
     """
+    if lane_of(query, terms) is Lane.PERTURBED:
+        return perturbed(raw, query, terms)
     grids = read_grids(raw, query, terms)
     known: dict[tuple[ColumnRef | None, bool], Withholding] = {}
     verdicts: dict[str, Withholding] = {}

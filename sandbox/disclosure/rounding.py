@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Context, Decimal
 
-_EXACT = Context(prec=76, rounding=ROUND_HALF_UP)
+EXACT = Context(prec=76, rounding=ROUND_HALF_UP)
 AVERAGE_DIGITS = 6  # significant digits of an average where sums are not rounded
 
 
@@ -33,7 +33,7 @@ def round_sum(value: Decimal, digits: int) -> Decimal:
     exponent = value.as_tuple().exponent
     if isinstance(exponent, int) and place <= exponent:
         return value
-    return value.quantize(Decimal((0, (1,), place)), context=_EXACT)
+    return value.quantize(Decimal((0, (1,), place)), context=EXACT)
 
 
 def average(total: Decimal, count: int, digits: int) -> float | None:
@@ -46,4 +46,4 @@ def average(total: Decimal, count: int, digits: int) -> float | None:
     """
     if count == 0:
         return None
-    return float(round_sum(_EXACT.divide(total, Decimal(count)), digits or AVERAGE_DIGITS))
+    return float(round_sum(EXACT.divide(total, Decimal(count)), digits or AVERAGE_DIGITS))

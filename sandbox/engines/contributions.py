@@ -10,6 +10,9 @@ none, `_row` (each row its own contributor).
     n           BIGINT                 rows
     cI          BIGINT                 rows with a value of measured column I
     sI          DECIMAL(38, scale)     their sum; absent where the column is not a number
+
+In the perturbed lane also the sums of keys of `cell_keys`, and, where totals are asked for, the rows of every total
+too, with null for each dimension that is summed over (dimensions themselves are never null).
 """
 
 from __future__ import annotations
@@ -17,10 +20,12 @@ from __future__ import annotations
 from sqlglot import exp
 
 from audit.wording import say
-from contracts.policy.terms import ColumnTerm, Terms
+from contracts.policy.terms import ColumnTerm, Lane, Terms
+from sandbox.engines import cell_keys
 from sandbox.engines.literals import literal
 from sandbox.engines.raw import is_summed, scale
 from sandbox.guard.cells import cell_values, column_term
+from sandbox.guard.lanes import lane_of
 from sandbox.guard.problems import refuse
 from sandbox.guard.query import AggregateQuery, ColumnRef, JoinOn
 
@@ -60,9 +65,13 @@ def per_contributor(
             selected.append(exp.alias_(total, f"s{i}"))
     if identified:
         selected.append(exp.alias_(_identity(query, terms), "p"))
+    perturbed = lane_of(query, terms) is Lane.PERTURBED
+    if perturbed:
+        selected += cell_keys.of_contributor(query, terms)
     select = _joined(exp.select(*selected, copy=False), query, prefix)
     select = select.where(*_conditions(query, terms), copy=False)
-    return select.group_by(*dimensions, *contributors, copy=False)
+    groups = [exp.Cube(expressions=dimensions)] if perturbed and query.totals else dimensions
+    return select.group_by(*groups, *contributors, copy=False)
 
 
 def number_type(ref: ColumnRef, terms: Terms) -> exp.DataType:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from sqlglot import exp
 
 from audit.wording import say
-from contracts.policy.terms import Terms
+from contracts.policy.terms import Lane, Terms
+from sandbox.engines import cell_keys
 from sandbox.engines.contributions import PER_CONTRIBUTOR, number_type, per_contributor
 from sandbox.engines.raw import is_summed, largest_kept
+from sandbox.guard.lanes import lane_of
 from sandbox.guard.problems import refuse
 from sandbox.guard.query import AggregateQuery, ColumnRef
 
@@ -42,6 +44,8 @@ def _per_cell(query: AggregateQuery, terms: Terms) -> exp.Select:
         selected.append(exp.alias_(_total(f"c{i}"), f"m{i}_n"))
         if is_summed(ref, terms):
             selected += _sums(i, ref, terms)
+    if lane_of(query, terms) is Lane.PERTURBED:
+        selected += cell_keys.of_cell(query, terms)
     select = exp.select(*selected, copy=False)
     return select.group_by(*keys, copy=False) if keys else select
 

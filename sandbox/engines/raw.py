@@ -12,6 +12,18 @@ One row for each cell that holds rows:
     mI_top      list<decimal128>   the largest absolute sums of single contributors, largest first
 
 Without dimensions there is exactly one row, with k = 0 where nothing matched.
+
+In the perturbed lane, after these, with keys from 0 to 255 (see `cell_keys`):
+
+    r           int64              key of the rows
+    t           int64              the most rows of one contributor
+    u           int64              key of the contributors, where there is a privacy unit
+    mI_r        int64              key of the rows with a value of measured column I
+    mI_t        int64              the most such rows of one contributor
+    mI_q        int64              key of the column's sum (absent if not a number)
+
+and, where totals are asked for, further rows in which each dimension that is summed over is null: what the
+question without these dimensions, and with their values as filters, would return.
 """
 
 from __future__ import annotations
@@ -19,8 +31,9 @@ from __future__ import annotations
 import pyarrow as pa
 
 from catalog.schema import ColumnType
-from contracts.policy.terms import Terms
+from contracts.policy.terms import Lane, Terms
 from sandbox.guard.cells import column_term
+from sandbox.guard.lanes import lane_of
 from sandbox.guard.query import AggregateQuery, ColumnRef
 
 _NUMERIC = {ColumnType.INTEGER, ColumnType.DECIMAL}
@@ -36,7 +49,17 @@ def raw_schema(query: AggregateQuery, terms: Terms) -> pa.Schema:
             number = pa.decimal128(38, scale(ref, terms))
             fields += [pa.field(f"m{i}_sum", number), pa.field(f"m{i}_abs", number)]
             fields.append(pa.field(f"m{i}_top", pa.list_(number)))
+    if lane_of(query, terms) is Lane.PERTURBED:
+        fields += [pa.field(name, pa.int64()) for name in _key_names(query, terms)]
     return pa.schema(fields)
+
+
+def _key_names(query: AggregateQuery, terms: Terms) -> list[str]:
+    units = any(d.unit is not None for d in terms.datasets if d.name in query.sources)
+    names = ["r", "t", "u"] if units else ["r", "t"]
+    for i, ref in enumerate(query.measured):
+        names += [f"m{i}_r", f"m{i}_t"] + ([f"m{i}_q"] if is_summed(ref, terms) else [])
+    return names
 
 
 def is_summed(ref: ColumnRef, terms: Terms) -> bool:

@@ -6,12 +6,17 @@ under other labels, in another order, with another HAVING or LIMIT draws no new 
 
 from __future__ import annotations
 
-from contracts.policy.terms import Aggregate
+from contracts.policy.terms import Aggregate, Lane, Terms
+from sandbox.guard.lanes import lane_of
 from sandbox.guard.query import AggregateQuery, ColumnRef, Dimension, Measure
 
 
-def bare(query: AggregateQuery) -> AggregateQuery:
-    """Dimensions and measures sorted, each once, under labels of their own; an average as its sum and its count."""
+def bare(query: AggregateQuery, terms: Terms) -> AggregateQuery:
+    """Dimensions and measures sorted, each once, under labels of their own; an average as its sum and its count.
+
+    Totals belong to the arrangement, but in the perturbed lane, where they are numbers of their own.
+    Raises Refused("guard.lane") where measures of different lanes are asked for at once.
+    """
     dimensions = sorted(dimension.column for dimension in query.dimensions)
     measures = sorted(
         {part for measure in query.measures for part in parts(measure)},
@@ -23,6 +28,7 @@ def bare(query: AggregateQuery) -> AggregateQuery:
         filters=query.filters,
         dimensions=tuple(Dimension(ref, dimension_label(ref)) for ref in dimensions),
         measures=tuple(Measure(*part, measure_label(*part)) for part in measures),
+        totals=query.totals and lane_of(query, terms) is Lane.PERTURBED,
     )
 
 

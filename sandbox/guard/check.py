@@ -14,6 +14,7 @@ from contracts.policy.terms import ColumnRole, ColumnTerm, Terms
 from sandbox.guard.cells import possible_cells
 from sandbox.guard.domains import MAX_VALUE_LENGTH, declared, key
 from sandbox.guard.draft import Condition, Constant, ConstantKind, Draft
+from sandbox.guard.lanes import lane_of
 from sandbox.guard.outputs import Outputs, check_groups, check_outputs, having, order_by
 from sandbox.guard.problems import Problems
 from sandbox.guard.query import AggregateQuery, ColumnRef, Filter
@@ -69,6 +70,7 @@ def check(draft: Draft, terms: Terms) -> AggregateQuery:
         limit=draft.limit,
         totals=draft.totals,
     )
+    lane_of(query, terms)  # refuses a mix
     _check_cells(query, terms, problems)
     return query
 

@@ -1,12 +1,20 @@
-"""In which lane a question is answered. Pure."""
+"""The lane by which a question's answer leaves: one for all its measures, or none. Pure."""
 
 from __future__ import annotations
 
-from audit.wording import say
+from collections.abc import Iterator
+
+from audit.wording import say, template
 from contracts.policy.terms import Lane, Terms
 from sandbox.guard.cells import column_term
 from sandbox.guard.problems import refuse
-from sandbox.guard.query import AggregateQuery
+from sandbox.guard.query import AggregateQuery, Measure
+
+_WORDS = {
+    Lane.TABLE: template("exact tables"),
+    Lane.PERTURBED: template("consistent perturbation"),
+    Lane.PRIVATE: template("differential privacy"),
+}
 
 Measured = tuple[str, str]  # dataset, and the column whose values are measured or "" for its rows and units
 
@@ -20,19 +28,37 @@ def measured(query: AggregateQuery) -> frozenset[Measured]:
 
 
 def lane_of(query: AggregateQuery, terms: Terms) -> Lane:
-    """Raise Refused("guard.lane") where measures of different lanes are asked for in one question."""
-    lanes = {_lane(what, query, terms) for what in measured(query)}
-    if len(lanes) > 1:
-        reason = say("These measures leave in different lanes. Ask for them in separate questions.")
-        raise refuse("guard.lane", reason)
-    return lanes.pop()
+    """The one lane of all measures: of counts that of every source, of a column's aggregates the column's.
+
+    Raises: Refused("guard.lane"), naming two measures, where there is more than one. Two lanes in one
+    answer would let one tell what the other hides.
+    """
+    found: dict[Lane, str] = {}
+    for measure in query.measures:
+        for name, lane in _lanes(measure, query, terms):
+            found.setdefault(lane, name)
+    (lane, first), *others = found.items()
+    if others:
+        other, second = others[0]
+        raise refuse(
+            "guard.lane",
+            say(
+                "%(first)s is published by %(lane)s, %(second)s by %(other)s: ask them in two questions.",
+                first=first,
+                lane=say(_WORDS[lane]),
+                second=second,
+                other=say(_WORDS[other]),
+            ),
+        )
+    return lane
 
 
-def _lane(what: Measured, query: AggregateQuery, terms: Terms) -> Lane:
-    name, column = what
-    if column:
-        ref = next(r for r in query.measured if (r.dataset, r.column) == what)
-        return column_term(terms, ref).lane
-    dataset = terms.dataset(name)
-    assert dataset is not None  # the guard found every source in the terms
-    return dataset.lane
+def _lanes(measure: Measure, query: AggregateQuery, terms: Terms) -> Iterator[tuple[str, Lane]]:
+    if measure.column is not None:
+        yield measure.label, column_term(terms, measure.column).lane
+        return
+    for name in query.sources:
+        dataset = terms.dataset(name)
+        if dataset is None:
+            raise refuse("guard.table", say('The contract has no dataset "%(dataset)s".', dataset=name))
+        yield f"{measure.label} ({name})", dataset.lane

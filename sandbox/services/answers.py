@@ -62,7 +62,7 @@ def lock_ledger() -> None:
 
 def look_up(query: AggregateQuery, terms: Terms, extracts: Sequence[ExtractRef]) -> Asked:
     """Raise Refused("guard.lane") where the question mixes lanes."""
-    question = bare(query)
+    question = bare(query, terms)
     lane = lane_of(question, terms)
     key = answer_key(question, terms, lane, extracts)
     return Asked(question, lane, key, tuple(extracts), 0, Answer.objects.filter(key=key).first())

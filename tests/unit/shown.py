@@ -24,7 +24,7 @@ class Shown:
 
 def show(raw: Callable[[AggregateQuery], pa.Table], query: AggregateQuery, terms: Terms) -> Shown:
     """`raw` gives the raw table of a bare question."""
-    question = bare(query)
+    question = bare(query, terms)
     protected = protect(raw(question), question, terms)
     table = arrange(protected.table, query, terms)
     facts = shown(query, table)

@@ -68,7 +68,7 @@ def questions(draw: st.DrawFn) -> AggregateQuery:
     text = f"select {', '.join([*grouped, *measures])} from firms"
     text += f" where {' and '.join(filters)}" if filters else ""
     text += f" group by {', '.join(grouped)}" if grouped else ""
-    return bare(check_sql(text, GUARDED))
+    return bare(check_sql(text, GUARDED), GUARDED)
 
 
 def frame(rows: list[tuple[object, ...]]) -> pd.DataFrame:
@@ -181,13 +181,13 @@ def people(count: int) -> list[tuple[object, ...]]:
 
 @pytest.mark.parametrize(("gone", "close"), [(0, False), (1, True), (2, True), (3, False)])
 def test_a_new_version_that_lacks_a_few_is_close(gone: int, close: bool) -> None:
-    query = bare(check_sql("select count(*), sum(tax) from firms", GUARDED))
+    query = bare(check_sql("select count(*), sum(tax) from firms", GUARDED), GUARDED)
     then, now = frame(people(40)), frame(people(40)[gone:])
     assert bool(close_pairs(remember(query, now), now, remember(query, then), then)) is close
 
 
 def test_a_changed_amount_of_one_person_is_close_for_the_sum_and_not_for_the_count() -> None:
-    query = bare(check_sql("select count(*), sum(tax) from firms", GUARDED))
+    query = bare(check_sql("select count(*), sum(tax) from firms", GUARDED), GUARDED)
     rows = people(40)
     then, now = frame(rows), frame([(*rows[0][:4], 99), *rows[1:]])
     assert close_pairs(remember(query, now), now, remember(query, then), then) == {((), (), "tax")}
@@ -198,22 +198,22 @@ def test_the_total_of_a_table_is_compared_although_nobody_asked_for_it() -> None
     rows = [*people(40), (3, "e", None, "low", 7), (4, "e", None, "low", 8)]
     data = frame(rows)
     by_month = remember(
-        bare(check_sql("select month, count(*), sum(tax) from firms group by 1", GUARDED)), data
+        bare(check_sql("select month, count(*), sum(tax) from firms group by 1", GUARDED), GUARDED), data
     )
-    everyone = remember(bare(check_sql("select count(*), sum(tax) from firms", GUARDED)), data)
+    everyone = remember(bare(check_sql("select count(*), sum(tax) from firms", GUARDED), GUARDED), data)
     assert close_pairs(everyone, data, by_month, data) == {((), (None,), ""), ((), (None,), "tax")}
 
 
 def test_numbers_of_different_measures_are_not_compared() -> None:
     then, now = frame(people(40)), frame(people(40)[1:])
-    count = bare(check_sql("select count(*) from firms", GUARDED))
-    total = bare(check_sql("select sum(tax) from firms", GUARDED))
+    count = bare(check_sql("select count(*) from firms", GUARDED), GUARDED)
+    total = bare(check_sql("select sum(tax) from firms", GUARDED), GUARDED)
     assert candidates(remember(count, now), remember(total, then)) == []
 
 
 def test_the_outline_has_no_personal_row() -> None:
     data = frame(people(40))
-    query = bare(check_sql("select town, band, sum(tax) from firms group by 1, 2", GUARDED))
+    query = bare(check_sql("select town, band, sum(tax) from firms group by 1, 2", GUARDED), GUARDED)
     memory = remember(query, data)
     assert memory.outline.num_rows <= (len(TOWNS) + 1) * (len(BANDS) + 1)
     assert set(memory.outline.column_names) == {"summed", "d0", "d1", "k", "f", "m0_k", "m0_f"}

@@ -195,7 +195,7 @@ BROKEN: dict[str, Callable[[pa.Table], pa.Table]] = {
 def test_a_raw_table_that_is_not_what_it_must_be_is_refused_without_a_word_about_it(
     change: Callable[[pa.Table], pa.Table],
 ) -> None:
-    query = bare(check_sql("select district, sum(amount) from loans group by 1", TERMS))
+    query = bare(check_sql("select district, sum(amount) from loans group by 1", TERMS), TERMS)
     raw = raw_of(query, TERMS, {("历下",): even(50)})
     protect(raw, query, TERMS)
     with pytest.raises(Refused) as refused:
@@ -231,7 +231,7 @@ def test_the_order_of_raw_rows_changes_no_byte(
     cells: dict[tuple[str, str], list[int]], random: object
 ) -> None:
     query = check_sql(TEXT + " with totals order by 3 desc", TERMS)
-    raw = raw_of(bare(query), TERMS, cells)  # type: ignore[arg-type]
+    raw = raw_of(bare(query, TERMS), TERMS, cells)  # type: ignore[arg-type]
     order = list(range(raw.num_rows))
     random.shuffle(order)  # type: ignore[attr-defined]
     shuffled = raw.take(pa.array(order, pa.int64()))

@@ -73,7 +73,8 @@ def publish(released: Released, query: AggregateQuery, terms: Terms) -> PrivateA
     shape = tuple(len(values) for values in cell_values(query, terms))
     cells: list[Key] = [tuple(map(int, place)) for place in np.ndindex(shape)]
     estimates = {m.label: estimate_of(m, released) for m in query.measures}
-    lines = dict(zip(cells, lines_of(cells, estimates, released, query), strict=True))
+    found = lines_of(cells, estimates, released, query)
+    lines = {line.cell: line for line in found}
     shown = arranged([Row(cell, dict(line.values), {}) for cell, line in lines.items()], query, terms)
     kept = [lines[row.cell] for row in shown]
     table = value_table(kept, query, terms)

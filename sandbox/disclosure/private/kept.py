@@ -37,7 +37,7 @@ def kept(released: Released, question: AggregateQuery, terms: Terms) -> pa.Table
 
 def recalled(table: pa.Table, query: AggregateQuery, terms: Terms) -> Released:
     """The statistics that `query` needs, its cells in the order of its own dimensions."""
-    question = bare(query)
+    question = bare(query, terms)
     shape = [len(values) for values in cell_values(question, terms)]
     places = {dimension.column: axis for axis, dimension in enumerate(question.dimensions)}
     order = [places[dimension.column] for dimension in query.dimensions]
