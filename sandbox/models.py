@@ -41,20 +41,16 @@ class Computation(models.Model):
         return self.title or self.digest[7:19]
 
 
-class Answer(Recorded):
+class Answer(models.Model):
     """One bare question over certain extracts under one policy: asked once, paid once, answered once, kept.
 
     The ledger of everything that was ever told, over all users, contracts and versions. A repeat gets the same
     table; a new answer is compared with those before it; the private lane's charges are never given back.
-    The database refuses to change or delete what was charged or given.
+    The database refuses to change or delete what was charged or given. The entry of each run names its answer, its
+    lane and its charge.
     """
 
-    KIND = "answer"
-    EVENTS = {"": frozenset({Event.RUN_QUEUED})}
-    ABOUT = ("run", "first_run")
-
     key = models.CharField(max_length=80, unique=True)  # sandbox.answers.answer_key
-    first_run = models.UUIDField()  # uid of the run that asked first
     contract = models.ForeignKey(Contract, on_delete=models.PROTECT, related_name="answers")  # that paid
     lane = models.CharField(max_length=10)  # contracts.policy.terms.Lane
     datasets = ArrayField(models.UUIDField())  # uids in the catalog: the lineages it draws on
@@ -95,10 +91,6 @@ class Answer(Recorded):
 
     def __str__(self) -> str:
         return self.key[7:19]
-
-    @property
-    def audit_parties(self) -> tuple[str, ...]:
-        return self.contract.audit_parties
 
 
 class Run(Stateful):

@@ -31,8 +31,8 @@ from sandbox.isolation.job import Job, Kind
 from sandbox.isolation.limits import Limits
 from sandbox.isolation.outcome import Outcome, Status
 from sandbox.isolation.spares import SparePool
+from sandbox.ledger import refuse
 from sandbox.models import Answer
-from sandbox.services.answers import refuse
 from sandbox.services.execute import Claimed, Compared, Given, claim, end, give, give_back, hold, keep
 from sandbox.spec import ExtractRef, RunSpec
 from sandbox.states import Failure

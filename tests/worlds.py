@@ -13,9 +13,9 @@ from sandbox.disclosure.published import Value, table_of
 from sandbox.engines.overlap import outline_schema
 from sandbox.formats import to_ipc
 from sandbox.guard import cell_values
+from sandbox.ledger import earlier
 from sandbox.models import Release
 from sandbox.services import execute
-from sandbox.services.answers import earlier
 from tests import factories
 from tests.computed import submitted
 

@@ -32,7 +32,32 @@ def limits_in_words(limits: DisclosureTerms) -> list[str]:
         {"rule": Rule.COMPLEMENTARY.value},
     ]
     size = _("A table has at most %(dimensions)d dimensions and %(cells)d cells.")
-    return [*rule_words(rules), size % {"dimensions": limits.max_dimensions, "cells": limits.max_cells}]
+    return [
+        *rule_words(rules),
+        ngettext(
+            "What is left of a total after its published cells stands for at least %(units)d contributor.",
+            "What is left of a total after its published cells stands for at least %(units)d contributors.",
+            limits.complement_contributors,
+        )
+        % {"units": limits.complement_contributors},
+        _("Cells without records are shown as 0.")
+        if limits.show_zeros
+        else _("Cells without records look like withheld ones."),
+        ngettext(
+            "There is at most %(answers)d different exact table; it is compared with all that anyone was given before.",
+            "There are at most %(answers)d different exact tables; each is compared with all that anyone was given "
+            "before.",
+            limits.max_releases,
+        )
+        % {"answers": limits.max_releases},
+        ngettext(
+            "After %(refusals)d refusal that depends on data exact tables end.",
+            "After %(refusals)d refusals that depend on data exact tables end.",
+            limits.max_refusals,
+        )
+        % {"refusals": limits.max_refusals},
+        size % {"dimensions": limits.max_dimensions, "cells": limits.max_cells},
+    ]
 
 
 def reason_words(reason: str) -> str:

@@ -47,6 +47,10 @@ def arrange(answer: pa.Table, query: AggregateQuery, terms: Terms) -> pa.Table:
 
     A total has null for the dimensions it adds up. HAVING and LIMIT leave cells out, never totals.
     """
+    if lane_of(query, terms) is Lane.PRIVATE:
+        from sandbox.disclosure.private.kept import arrange_private  # noqa: PLC0415  # it imports `arranged`
+
+        return arrange_private(answer, query, terms)
     rows = _rows(answer, query, terms)
     cells = sorted((row for row in rows if None not in row.cell), key=lambda row: row.cell)
     lines = arranged(cells, query, terms)

@@ -50,7 +50,7 @@ class Remembered:
 
     @property
     def measured(self) -> frozenset[Measured]:
-        return measured(self.query)
+        return measured(self.query, self.terms)
 
     @cached_property
     def limits(self) -> dict[ColumnRef, frozenset[str]]:

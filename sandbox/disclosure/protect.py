@@ -1,4 +1,4 @@
-"""The one door: raw table in, protected answer out. Pure and deterministic."""
+"""The one door: raw table in, protected answer out. Pure, and but for the private lane's noise deterministic."""
 
 from __future__ import annotations
 
@@ -21,11 +21,16 @@ def protect(raw: pa.Table, query: AggregateQuery, terms: Terms) -> Protected:
     """Apply the contract's disclosure rules to the answer of the generated SQL.
 
     Requires: `query` is a bare question (`guard.bare`); `raw` has `engines.raw_schema(query, terms)`, rows in any
-    order. Ensures: the same cells give the same bytes; no value is shown that breaks a rule.
+    order. Ensures: no value is shown that breaks a rule; outside the private lane the same cells give the same bytes.
     Raises: Refused("disclosure.raw") where the raw table is not what it must be.
     """
-    if lane_of(query, terms) is Lane.PERTURBED:
+    lane = lane_of(query, terms)
+    if lane is Lane.PERTURBED:
         return perturbed(raw, query, terms)
+    if lane is Lane.PRIVATE:
+        from sandbox.disclosure.private.protect import private  # noqa: PLC0415  # loads a library of 260 MB
+
+        return private(raw, query, terms)
     grids = read_grids(raw, query, terms)
     known: dict[tuple[ColumnRef | None, bool], Withholding] = {}
     verdicts: dict[str, Withholding] = {}

@@ -1,6 +1,21 @@
 """Engines: SQL generated from a checked question, and the raw table it returns. Pure; no Django."""
 
-from sandbox.engines.duckdb_sql import generate
-from sandbox.engines.raw import raw_schema
+import pyarrow as pa
+
+from contracts.policy.terms import Lane, Terms
+from sandbox.engines import duckdb_sql, private_sql, raw
+from sandbox.guard.lanes import lane_of
+from sandbox.guard.query import AggregateQuery
 
 __all__ = ["generate", "raw_schema"]
+
+
+def generate(query: AggregateQuery, terms: Terms, dialect: str = "duckdb") -> str:
+    """The SQL of the question's lane; its result has `raw_schema(query, terms)`, rows in any order."""
+    private = lane_of(query, terms) is Lane.PRIVATE
+    return (private_sql.generate_private if private else duckdb_sql.generate)(query, terms, dialect)
+
+
+def raw_schema(query: AggregateQuery, terms: Terms) -> pa.Schema:
+    private = lane_of(query, terms) is Lane.PRIVATE
+    return (private_sql.private_schema if private else raw.raw_schema)(query, terms)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from audit.wording import say, template
-from contracts.policy.terms import Lane, Terms
+from contracts.policy.terms import DatasetTerm, Lane, Terms
 from sandbox.guard.cells import column_term
 from sandbox.guard.problems import refuse
 from sandbox.guard.query import AggregateQuery, Measure
@@ -19,16 +19,16 @@ _WORDS = {
 Measured = tuple[str, str]  # dataset, and the column whose values are measured or "" for its rows and units
 
 
-def measured(query: AggregateQuery) -> frozenset[Measured]:
-    """What the answer holds numbers of. Counts of joined rows and units are counts of every source."""
+def measured(query: AggregateQuery, terms: Terms) -> frozenset[Measured]:
+    """What the answer holds numbers of. Counts of joined rows and units are counts of every source that counts."""
     found = {(ref.dataset, ref.column) for ref in query.measured}
     if any(m.column is None for m in query.measures):
-        found |= {(source, "") for source in query.sources}
+        found |= {(dataset.name, "") for dataset in _counted(query, terms)}
     return frozenset(found)
 
 
 def lane_of(query: AggregateQuery, terms: Terms) -> Lane:
-    """The one lane of all measures: of counts that of every source, of a column's aggregates the column's.
+    """The one lane of all measures: of counts that of the sources counted, of a column's aggregates the column's.
 
     Raises: Refused("guard.lane"), naming two measures, where there is more than one. Two lanes in one
     answer would let one tell what the other hides.
@@ -57,8 +57,17 @@ def _lanes(measure: Measure, query: AggregateQuery, terms: Terms) -> Iterator[tu
     if measure.column is not None:
         yield measure.label, column_term(terms, measure.column).lane
         return
-    for name in query.sources:
-        dataset = terms.dataset(name)
-        if dataset is None:
-            raise refuse("guard.table", say('The contract has no dataset "%(dataset)s".', dataset=name))
-        yield f"{measure.label} ({name})", dataset.lane
+    for dataset in _counted(query, terms):
+        yield f"{measure.label} ({dataset.name})", dataset.lane
+
+
+def _counted(query: AggregateQuery, terms: Terms) -> list[DatasetTerm]:
+    """The sources whose counts these are.
+
+    A dataset without privacy unit whose counts leave exactly (about nobody, attested) only groups what it is joined to.
+    """
+    found = [terms.dataset(name) for name in query.sources]
+    sources = [dataset for dataset in found if dataset is not None]
+    if len(sources) < len(found):
+        raise refuse("guard.table", say("The contract has no such dataset."))
+    return [d for d in sources if d.unit is not None or d.lane is not Lane.TABLE] or sources

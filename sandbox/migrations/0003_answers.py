@@ -3,7 +3,6 @@
 import django.contrib.postgres.fields
 import django.contrib.postgres.indexes
 import django.db.models.deletion
-import uuid
 from django.db import migrations, models
 
 
@@ -14,10 +13,10 @@ CREATE FUNCTION answer_never() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION 'the ledger of answers is append-only: % refused', TG_OP; END $$;
 CREATE FUNCTION answer_only_closes() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  IF (OLD.key, OLD.first_run, OLD.event_id, OLD.contract_id, OLD.lane, OLD.datasets, OLD.measured, OLD.query, OLD.extracts,
+  IF (OLD.key, OLD.contract_id, OLD.lane, OLD.datasets, OLD.measured, OLD.query, OLD.extracts,
       OLD.charge, OLD.asked)
      IS DISTINCT FROM
-     (NEW.key, NEW.first_run, NEW.event_id, NEW.contract_id, NEW.lane, NEW.datasets, NEW.measured, NEW.query, NEW.extracts,
+     (NEW.key, NEW.contract_id, NEW.lane, NEW.datasets, NEW.measured, NEW.query, NEW.extracts,
       NEW.charge, NEW.asked)
      OR OLD.given IS NOT NULL OR OLD.refused IS NOT NULL THEN
     RAISE EXCEPTION 'the ledger of answers is append-only: change of % refused', OLD.key;
@@ -67,9 +66,7 @@ class Migration(migrations.Migration):
             name='Answer',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('event_id', models.UUIDField(default=uuid.uuid4, editable=False)),
                 ('key', models.CharField(max_length=80, unique=True)),
-                ('first_run', models.UUIDField()),
                 ('lane', models.CharField(max_length=10)),
                 ('datasets', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), size=None)),
                 ('measured', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=90), size=None)),

@@ -32,9 +32,9 @@ from sandbox import queue
 from sandbox.disclosure import arrange, shown
 from sandbox.formats import from_ipc, to_ipc
 from sandbox.guard import AggregateQuery
+from sandbox.ledger import Asked, earlier, lock_ledger, look_up
 from sandbox.models import Answer, Release, Run
 from sandbox.receipt import receipt
-from sandbox.services.answers import Asked, earlier, lock_ledger, look_up
 from sandbox.services.submit import facts_for
 from sandbox.spec import RunSpec
 from sandbox.states import Failure, RunState

@@ -14,7 +14,7 @@ from contracts.permissions import check_can_compute
 from parties.actors import Actor
 from sandbox.guard import AggregateQuery, possible_cells
 from sandbox.guard.fan_out import fan_out
-from sandbox.services.answers import check_lane, look_up
+from sandbox.ledger import check_lane, look_up
 from sandbox.services.submit import Question, checked, extracts_for, facts_for
 from sandbox.spec import ExtractRef
 

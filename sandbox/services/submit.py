@@ -22,8 +22,8 @@ from contracts.policy.terms import DatasetTerm, Terms
 from parties.actors import Actor
 from sandbox import queue
 from sandbox.guard import AggregateQuery, canonical_bytes, check_query, check_sql
+from sandbox.ledger import Asked, check_lane, lock_ledger, look_up, reserve, usage
 from sandbox.models import Computation, Run
-from sandbox.services.answers import Asked, check_lane, lock_ledger, look_up, reserve, usage
 from sandbox.spec import ExtractRef, RunSpec
 from sandbox.states import Failure, RunState
 from sandbox.uses import uses_of
@@ -79,7 +79,7 @@ def submit(*, actor: Actor, contract: Contract, question: Question) -> Run:
         computation=computation, contract=contract, submitted_by=actor.user, spec=spec.to_json(),
         state=RunState.QUEUED, charged=not asked.repeated,
     )  # fmt: skip
-    run.answer = reserve(asked, contract=contract, run=run)
+    run.answer = reserve(asked, contract=contract)
     run.save()
     if run.charged:
         contract.runs_used += 1

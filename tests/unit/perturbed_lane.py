@@ -10,10 +10,10 @@ import pandas as pd
 import pyarrow as pa
 
 from contracts.policy.terms import ColumnRole, DatasetTerm, Lane, Terms
-from sandbox.disclosure import Protected, protect
 from sandbox.engines import generate, raw_schema
-from sandbox.guard import check_sql
+from sandbox.guard import AggregateQuery, bare, check_sql
 from tests.unit.guard_terms import OPEN, TERMS
+from tests.unit.shown import Shown, show
 from tests.unit.test_engine_generated_sql import loans_frame, power_frame
 
 
@@ -52,7 +52,11 @@ Data = dict[str, pd.DataFrame] | dict[str, pa.Table]
 
 
 def raw(text: str, data: Data, terms: Terms) -> pa.Table:
-    query = check_sql(text, terms)
+    """The raw table of the bare question."""
+    return _engine(bare(check_sql(text, terms), terms), data, terms)
+
+
+def _engine(query: AggregateQuery, data: Data, terms: Terms) -> pa.Table:
     with duckdb.connect() as engine:
         for name, frame in data.items():
             table = frame if isinstance(frame, pa.Table) else arrow({name: frame})[name]
@@ -62,5 +66,5 @@ def raw(text: str, data: Data, terms: Terms) -> pa.Table:
     return table
 
 
-def answer(text: str, data: Data, terms: Terms = PERTURBED) -> Protected:
-    return protect(raw(text, data, terms), check_sql(text, terms), terms)
+def answer(text: str, data: Data, terms: Terms = PERTURBED) -> Shown:
+    return show(lambda question: _engine(question, data, terms), check_sql(text, terms), terms)

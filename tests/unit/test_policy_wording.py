@@ -7,7 +7,7 @@ from string import Formatter
 import pytest
 from hypothesis import given
 
-from contracts.policy.terms import DisclosureTerms, Terms
+from contracts.policy.terms import ColumnRole, DisclosureTerms, Lane, Terms
 from contracts.policy.wording import _WORDS, describe
 from tests.unit.policy_terms import LOANS, TERMS, WATER, valid_terms
 
@@ -28,7 +28,13 @@ def test_each_phrase_takes_the_same_values_in_both_languages() -> None:
 def test_every_contract_can_be_told_in_both_languages_in_the_same_order(terms: Terms) -> None:
     chinese, english = describe(terms, "zh-hans"), describe(terms, "en")
     columns = sum(len(d.columns) + (d.unit is None) for d in terms.datasets)
-    assert len(chinese) == len(english) == 15 + columns
+    measures = ColumnRole.MEASURE
+    lanes = sum(
+        1 + sum(c.role is measures for c in d.columns) + bool(d.budget)
+        for d in terms.datasets
+        if d.lanes != {Lane.TABLE}
+    )
+    assert len(chinese) == len(english) == 18 + columns + lanes + (terms.privacy is not None)
     assert all(label and said for label, said in chinese + english)
 
 
@@ -50,7 +56,7 @@ def test_each_column_and_each_rule_of_protection_has_a_line_of_its_own() -> None
         NAMES.get(f"loans.{c.name}", "") + f" ({c.name})" if f"loans.{c.name}" in NAMES else c.name
         for c in LOANS.columns
     ]
-    assert len([words for label, words in said if label == "Protection of results"]) == 6
+    assert len([words for label, words in said if label == "Protection of results"]) == 9
 
 
 def test_english_holds_no_chinese_but_what_the_terms_say() -> None:
@@ -65,9 +71,9 @@ def test_english_holds_no_chinese_but_what_the_terms_say() -> None:
 
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_the_numbers_that_bind_are_told(language: str) -> None:
-    rules = DisclosureTerms(31, 4, 77, 13, 15, 6, 8, 4321)
+    rules = DisclosureTerms(31, 4, 77, 13, 15, 6, 8, 4321, 53, 0, 654, 87)
     said = text(replace(TERMS, disclosure=rules, max_runs=909, retention_days=47), language)
-    for number in ("31", "4", "77%", "13%", "15", "6", "8", "4321", "909", "47"):
+    for number in ("31", "4", "77%", "13%", "15", "6", "8", "4321", "53", "654", "87", "909", "47"):
         assert re.search(rf"(?<!\d){number}", said)
     assert "loans.enterprise = water.enterprise" in said
 

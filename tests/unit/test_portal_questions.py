@@ -113,15 +113,19 @@ def test_every_piece_offered_beside_the_editor_is_accepted() -> None:
 
 
 def test_every_limit_of_a_contract_has_its_words() -> None:
-    terms = DisclosureTerms(11, 3, 77, 13, 7, 4, 5, 1234)
+    terms = DisclosureTerms(11, 3, 77, 13, 7, 4, 5, 1234, 17, 0, 421, 29)
     words = " ".join(limits_in_words(terms))
     for field in fields(terms):
-        assert str(getattr(terms, field.name)) in words, field.name
+        if field.name != "show_zeros":
+            assert str(getattr(terms, field.name)) in words, field.name
+    assert limits_in_words(replace(terms, show_zeros=1)) != limits_in_words(terms)
 
 
 def test_rules_without_effect_are_not_claimed() -> None:
     said = limits_in_words(OPEN.disclosure)
-    assert len(said) == 3  # contributors, complementary suppression and the size remain
+    assert (
+        len(said) == 7
+    )  # contributors, complementary suppression, remainders, zeros, memory and the size remain
     assert not rule_words([{"rule": "round_counts", "base": 1}, {"rule": "sum_digits", "digits": 0}])
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from contracts.policy.terms import Aggregate, Terms
 from sandbox.disclosure.arrangement import Row, arranged
+from sandbox.disclosure.evidence import shown
 from sandbox.disclosure.findings import Key
 from sandbox.disclosure.private.bounded import read_bounded
 from sandbox.disclosure.private.estimates import Noisy, estimate_of
@@ -75,8 +76,8 @@ def publish(released: Released, query: AggregateQuery, terms: Terms) -> PrivateA
     estimates = {m.label: estimate_of(m, released) for m in query.measures}
     found = lines_of(cells, estimates, released, query)
     lines = {line.cell: line for line in found}
-    shown = arranged([Row(cell, dict(line.values), {}) for cell, line in lines.items()], query, terms)
-    kept = [lines[row.cell] for row in shown]
+    in_order = arranged([Row(cell, dict(line.values), {}) for cell, line in lines.items()], query, terms)
+    kept = [lines[row.cell] for row in in_order]
     table = value_table(kept, query, terms)
     totals = _totals(released, shape, query, terms) if query.totals else None
     return PrivateAnswer(
@@ -84,7 +85,7 @@ def publish(released: Released, query: AggregateQuery, terms: Terms) -> PrivateA
         errors=error_table(kept, query, terms),
         totals=None if totals is None else value_table(totals, query, terms),
         total_errors=None if totals is None else error_table(totals, query, terms),
-        summary=summary(query, table, terms),
+        summary={**summary(query, terms), **shown(query, table)},
         evidence=evidence_table([noisy.mechanism for noisy in released.values()]),
     )
 

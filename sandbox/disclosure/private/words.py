@@ -5,8 +5,6 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-import pyarrow as pa
-
 from contracts.policy.terms import Aggregate, Terms
 from sandbox.disclosure.findings import MARKER
 from sandbox.disclosure.private.accounting import MICRO, charge_of, epsilon_of
@@ -27,18 +25,14 @@ class PrivateRule(StrEnum):
     INTERVAL = "interval"
 
 
-def summary(query: AggregateQuery, table: pa.Table, terms: Terms) -> dict[str, Any]:
+def summary(query: AggregateQuery, terms: Terms) -> dict[str, Any]:
     """The keys of the other lanes' summary, and under `privacy` what differs. All of it is public."""
     limits, charge = limits_of(terms), charge_of(query, terms)
     errors = expected_error(query, terms)
     return {
         "rules": rules_of(query, terms),
         "marker": MARKER,
-        "rows": table.num_rows,
-        "values": table.num_rows * len(query.measures),
-        "not_shown": sum(table.column(m.label).null_count for m in query.measures),
         "undeclared_values": "not_counted" if query.dimensions else "counted",
-        "totals": "of_published_values" if query.totals else "none",
         "privacy": {
             "mechanism": "discrete_gaussian",
             "micro_rho": charge,

@@ -19,9 +19,10 @@ from audit.refusals import Refused
 from contracts.models import Contract
 from contracts.policy.terms import Lane, Terms
 from sandbox.answers import answer_key
+from sandbox.disclosure.private.accounting import charge_of
 from sandbox.guard import AggregateQuery, bare, lane_of
-from sandbox.guard.lanes import measured
-from sandbox.models import Answer, Run
+from sandbox.guard.lanes import Measured, measured
+from sandbox.models import Answer
 from sandbox.spec import ExtractRef
 from sandbox.states import Failure
 
@@ -36,6 +37,7 @@ class Asked:
     lane: Lane
     key: str
     extracts: tuple[ExtractRef, ...]
+    measured: frozenset[Measured]
     charge: int  # micro-rho; 0 where it was paid for before, and outside the private lane
     answer: Answer | None
 
@@ -49,9 +51,10 @@ class Asked:
         return [UUID(extract.dataset_uid) for extract in self.extracts]
 
     @property
-    def measured(self) -> list[str]:
+    def told(self) -> list[str]:
+        """What it tells numbers of, as the ledger names it."""
         uids = {extract.table: extract.dataset_uid for extract in self.extracts}
-        return sorted(f"{uids[name]}.{column}" for name, column in measured(self.query))
+        return sorted(f"{uids[name]}.{column}" for name, column in self.measured)
 
 
 def lock_ledger() -> None:
@@ -61,11 +64,13 @@ def lock_ledger() -> None:
 
 
 def look_up(query: AggregateQuery, terms: Terms, extracts: Sequence[ExtractRef]) -> Asked:
-    """Raise Refused("guard.lane") where the question mixes lanes."""
+    """Raise Refused: guard.lane, private.* where a question of the private lane has no price."""
     question = bare(query, terms)
     lane = lane_of(question, terms)
     key = answer_key(question, terms, lane, extracts)
-    return Asked(question, lane, key, tuple(extracts), 0, Answer.objects.filter(key=key).first())
+    answer = Answer.objects.filter(key=key).first()
+    charge = charge_of(question, terms) if lane is Lane.PRIVATE and answer is None else 0
+    return Asked(question, lane, key, tuple(extracts), measured(question, terms), charge, answer)
 
 
 def check_lane(asked: Asked) -> None:
@@ -73,7 +78,7 @@ def check_lane(asked: Asked) -> None:
 
     Raises Refused("lane.mixed") where some of these numbers were asked for in another lane before.
     """
-    other = Answer.objects.filter(measured__overlap=asked.measured).exclude(lane=asked.lane).first()
+    other = Answer.objects.filter(measured__overlap=asked.told).exclude(lane=asked.lane).first()
     if other is not None:
         raise Refused(
             "lane.mixed",
@@ -85,13 +90,13 @@ def check_lane(asked: Asked) -> None:
         )
 
 
-def reserve(asked: Asked, *, contract: Contract, run: Run) -> Answer:
+def reserve(asked: Asked, *, contract: Contract) -> Answer:
     """The answer's row, charged before any data is read. Call with the ledger locked since `look_up`."""
     if asked.answer is not None:
         return asked.answer
     return Answer.objects.create(
-        event_id=run.event_id, first_run=run.uid, key=asked.key, contract=contract, lane=asked.lane,
-        datasets=asked.datasets, measured=asked.measured, query=asked.query.to_json(),
+        key=asked.key, contract=contract, lane=asked.lane,
+        datasets=asked.datasets, measured=asked.told, query=asked.query.to_json(),
         extracts=[extract.to_json() for extract in asked.extracts], charge=asked.charge,
     )  # fmt: skip
 
