@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
 
 from contracts.policy.terms import Aggregate, DisclosureTerms
 from sandbox.disclosure.complementary import Rules, suppress
@@ -10,6 +12,7 @@ from sandbox.disclosure.contributors import complement, too_few
 from sandbox.disclosure.dominance import dominated
 from sandbox.disclosure.findings import Finding, Key, Outcome, Rule
 from sandbox.disclosure.grid import Grid, Group
+from sandbox.disclosure.protection import Levels, Squeeze
 from sandbox.guard.query import Measure
 
 SUMMED = frozenset({Aggregate.SUM, Aggregate.AVG})
@@ -22,6 +25,7 @@ class Withholding:
     grid: Grid
     reasons: dict[Key, tuple[Rule, ...]]
     exposed: frozenset[Key]
+    squeezes: Mapping[Key, Squeeze] = field(default_factory=dict)  # of cells that break a rule
 
     def outcome(self, cell: Key) -> Outcome:
         if cell not in self.grid.cells:
@@ -39,11 +43,15 @@ def withhold(grid: Grid, measure: Measure, limits: DisclosureTerms) -> Withholdi
     def tells(remainder: Group) -> bool:
         return bool(complement([remainder], limits)) or (summed and bool(dominated([remainder], limits)))
 
-    rules = Rules(breaks=lambda cell: bool(findings((cell,))), tells=tells)
+    rules = Rules(
+        breaks=lambda cell: bool(findings((cell,))),
+        tells=tells,
+        levels=partial(Levels, limits=limits, summed=summed),
+    )
     suppression = suppress(grid, rules)
     reasons = {
         key: tuple(finding.rule for finding in findings((grid.cells[key],)))
         for key in sorted(suppression.primary)
     }
     reasons |= dict.fromkeys(sorted(suppression.added), (Rule.COMPLEMENTARY,))
-    return Withholding(grid, reasons, suppression.exposed)
+    return Withholding(grid, reasons, suppression.exposed, suppression.squeezes)
