@@ -38,12 +38,12 @@ class Attacker:
 
     def reaches(self, needs: Sequence[Needs]) -> list[Reach]:
         """How far below and above its true value each sum was shown to reach, in smallest units."""
-        grains = [_grain(need) for need in needs]
+        grains = [grain_of(max(need)) for need in needs]
         down = up = [Fraction(0)] * len(needs)
         # Small grains first: what they show holds for the larger ones too.
         for grain in sorted(set(grains)):
             shown = _Shown(_in(down, grain), _in(up, grain))
-            self._program.bound(*zip(*(_in_grains(room, grain) for room in self._rooms), strict=True))
+            self._program.bound(*zip(*(in_grains(room, grain) for room in self._rooms), strict=True))
             for i, need in enumerate(needs):
                 if grains[i] == grain:
                     self._push(i, tuple(-(-number // grain) * FINE for number in need), shown)
@@ -71,7 +71,8 @@ class _Program:
     """One linear program; the objective changes, and each solve starts from the last solution."""
 
     def __init__(self, columns: int, rows: Sums) -> None:
-        self._rows, self._solver = rows, _solver(columns, rows)
+        self._rows = rows
+        self._solver = solver_for(columns, rows, np.ones(len(rows.flat)))
         self._columns = np.arange(columns, dtype=np.int32)
         self._stiff: dict[bytes, float] = {}
 
@@ -163,8 +164,11 @@ class _Quiet(highspy.Highs):
         """Called by the constructor. None are used, and enabling them greets on the console."""
 
 
-def _solver(columns: int, rows: Sums) -> highspy.Highs:
-    """The program, bounds and objective still open. One thread, no clock: the same input, the same answer."""
+def solver_for(columns: int, rows: Sums, weights: NDArray[np.float64]) -> highspy.Highs:
+    """Weighted sums that are 0; bounds and objective still open.
+
+    One thread and no clock: the same program gets the same answer.
+    """
     solver = _Quiet()  # type: ignore[no-untyped-call]
     for option, value in (
         ("output_flag", False), ("threads", 1), ("parallel", "off"), ("presolve", "off"), ("solver", "simplex"),
@@ -177,17 +181,17 @@ def _solver(columns: int, rows: Sums) -> highspy.Highs:
     program.row_lower_ = program.row_upper_ = np.zeros(len(rows.sizes))
     program.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
     program.a_matrix_.start_, program.a_matrix_.index_ = rows.starts, rows.flat
-    program.a_matrix_.value_ = np.ones(len(rows.flat))
+    program.a_matrix_.value_ = weights
     solver.passModel(program)
     return solver
 
 
-def _grain(need: Needs) -> int:
-    spare = max(0, max(need).bit_length() - DIGITS)
+def grain_of(demand: int) -> int:
+    spare = max(0, demand.bit_length() - DIGITS)
     return 1 << -(-spare // STEP) * STEP
 
 
-def _in_grains(room: Room, grain: int) -> tuple[int, ...]:
+def in_grains(room: Room, grain: int) -> tuple[int, ...]:
     return tuple(FAR if side is None else min(FAR, side // grain) for side in room)
 
 

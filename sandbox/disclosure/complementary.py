@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations, product
 
+from sandbox.disclosure.company import company
 from sandbox.disclosure.findings import Key
 from sandbox.disclosure.grid import ZERO, Contribution, Grid, Group
 from sandbox.disclosure.intervals import Demand, Target, audit, too_large
@@ -148,6 +149,10 @@ class _Search:
             for key in total:
                 self.of_cell[key].append(i)
         self.gaps = [0] * len(known)  # how many cells of each total are withheld
+        self.keys = sorted(grid.cells)
+        self.places = {key: place for place, key in enumerate(self.keys)}
+        self.rooms = [self.unknowns[key].rooms for key in self.keys]
+        self.lines = [[self.places[key] for key in total] for total in known]
 
     def protect(self, cells: Total, whole: Contribution) -> None:
         """Their sum, `whole`, must not be known too closely. A single cell is withheld."""
@@ -164,38 +169,50 @@ class _Search:
         return len(self.withheld) > before
 
     def mend_intervals(self) -> bool:
-        """Audit, then withhold one more cell near what is known too closely. True where any was added.
+        """Audit, then withhold company for what is known too closely. True where any was added.
 
         What has been shown stays true when more is withheld, and is not audited again.
         """
         if too_large(len(self.withheld), len(self.narrow)):
             self._withhold_all()
             return False
-        self._audit()
-        before = frozenset(self.withheld)
-        for cells, demand in self.narrow.items():
-            near = tuple(other for key in cells for i in self.of_cell[key] for other in self.known[i])
-            if before.issuperset(self.withheld.intersection(near)) and not self._withhold_one(
-                near, demand.least
-            ):
-                self._withhold_one(tuple(k for total in self._touched() for k in total), demand.least)
-        return len(self.withheld) > len(before)
+        before = len(self.withheld)
+        for cells, missing in self._audit():
+            for amount in missing:
+                for key in self._company(cells, amount):
+                    self._withhold(key)
+        return len(self.withheld) > before
 
     def exposed(self) -> frozenset[Key]:
         return frozenset(key for cells in self.narrow for key in cells)
 
-    def _audit(self) -> None:
+    def _audit(self) -> list[tuple[Total, list[int]]]:
+        """The sums that are known too closely, and how far they must still be able to move."""
         cells = sorted(self.withheld)
         place = {key: i for i, key in enumerate(cells)}
         rows = [tuple(place[key] for key in total if key in place) for total in self._touched()]
         wanted = list(self.narrow.items())
-        targets = [Target(tuple(place[key] for key in sum_ if key in place), need) for sum_, need in wanted]
+        targets = [Target(tuple(place[key] for key in keys if key in place), need) for keys, need in wanted]
         found = audit([self.unknowns[key] for key in cells], rows, targets)
-        for (keys, demand), interval in zip(wanted, found, strict=True):
+        narrow: list[tuple[Total, list[int]]] = []
+        for (keys, demand), target, interval in zip(wanted, targets, found, strict=True):
             if len(keys) == 1:
                 self.squeezes[keys[0]] = self.levels.squeeze(interval, demand)
             if interval.enough:
                 del self.narrow[keys]
+            else:
+                value = sum(self.unknowns[cells[i]].value for i in target.parts)
+                narrow.append((keys, interval.missing(value, demand)))
+        return narrow
+
+    def _company(self, cells: Total, amount: int) -> list[Key]:
+        """What to withhold so that the sum of `cells` can move by `amount`: few cells, of few contributors."""
+        units = {key: cell.units for key, cell in self.grid.cells.items() if key not in self.withheld}
+        everyone = sum(units.values()) or 1
+        costs = [1 + units[key] / everyone if key in units else 0.0 for key in self.places]
+        parts = [self.places[key] for key in cells]
+        found = company(self.rooms, self.lines, costs, parts, amount)
+        return [self.keys[place] for place in found or ()]
 
     def _touched(self) -> Iterator[Total]:
         return (total for total, gaps in zip(self.known, self.gaps, strict=True) if gaps)
@@ -212,19 +229,15 @@ class _Search:
         for key in sorted(self.grid.cells.keys() - self.withheld):
             self._withhold(key)
 
-    def _withhold_one(self, candidates: Total, room: int = 0) -> bool:
-        """Withhold the published candidate that costs least. True where there is one."""
+    def _withhold_one(self, candidates: Total) -> None:
+        """Withhold the published candidate that costs least: fewest new gaps, then fewest contributors."""
         shown = [key for key in candidates if key not in self.withheld]
         if shown:
-            self._withhold(min(shown, key=lambda key: self._cost(key, room)))
-        return bool(shown)
+            self._withhold(min(shown, key=self._cost))
 
-    def _cost(self, key: Key, room: int) -> tuple[bool, int, int, Key]:
-        """Large enough to leave that room, then fewest new gaps, then fewest contributors."""
-        unknown = self.unknowns[key]
-        small = unknown.low is not None and unknown.value - unknown.low < room
+    def _cost(self, key: Key) -> tuple[int, int, Key]:
         new_gaps = sum(self.gaps[i] == 0 for i in self.of_cell[key])
-        return small, new_gaps, self.grid.cells[key].units, key
+        return new_gaps, self.grid.cells[key].units, key
 
 
 def all_cells(shape: tuple[int, ...]) -> Iterator[Key]:

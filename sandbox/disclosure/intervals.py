@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import floor
 
 from sandbox.disclosure.attacker import Attacker
 
@@ -34,6 +35,14 @@ class Unknown:
     value: int
     low: int | None = 0
     high: int | None = None
+
+    @property
+    def rooms(self) -> tuple[int | None, int | None]:
+        """How far it may fall and rise; not at all where its own value breaks the bound."""
+        return (
+            None if self.low is None else max(0, self.value - self.low),
+            None if self.high is None else max(0, self.high - self.value),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +76,13 @@ class Interval:
     high: Fraction | None
     enough: bool  # the demand is met
 
+    def missing(self, value: int, demand: Demand) -> list[int]:
+        """How far the target must still be able to rise (first, if at all) and to fall (negative)."""
+        below = demand.least if self.low is None else floor(value - self.low)
+        above = demand.least if self.high is None else floor(self.high - value)
+        rise = max(demand.above, demand.width - below)
+        return [rise] * (above < rise) + [-demand.below] * (below < demand.below)
+
 
 def audit(unknowns: Sequence[Unknown], equations: Iterable[Sum], targets: Sequence[Target]) -> list[Interval]:
     """The interval of each target, in their order.
@@ -87,7 +103,7 @@ def audit(unknowns: Sequence[Unknown], equations: Iterable[Sum], targets: Sequen
     for places, own_rows, own_targets in _components(rows, free):
         column = {place: i for i, place in enumerate(places)}
         attacker = Attacker(
-            rooms=[_rooms(unknowns[place]) for place in places],
+            rooms=[unknowns[place].rooms for place in places],
             rows=[[column[place] for place in row] for row in own_rows],
             sums=[[column[place] for place in free[i]] for i in own_targets],
         )
@@ -120,14 +136,6 @@ def _interval(value: int, below: Fraction | None, above: Fraction | None, demand
     )
     low = None if below is None else value - below
     return Interval(low, None if above is None else value + above, enough)
-
-
-def _rooms(unknown: Unknown) -> tuple[int | None, int | None]:
-    """How far the unknown may fall and rise; not at all where its own value breaks the bound."""
-    return (
-        None if unknown.low is None else max(0, unknown.value - unknown.low),
-        None if unknown.high is None else max(0, unknown.high - unknown.value),
-    )
 
 
 def _without_told(equations: Iterable[Sum]) -> tuple[set[int], list[Sum]]:
