@@ -47,7 +47,7 @@ class Attacker:
             for i, need in enumerate(needs):
                 if grains[i] == grain:
                     self._push(i, tuple(-(-number // grain) * FINE for number in need), shown)
-            down, up = _out(shown.down, grain), _out(shown.up, grain)
+            down, up = _further(down, shown.down, grain), _further(up, shown.up, grain)
         return [
             (None if d >= FAR * grain else d, None if u >= FAR * grain else u)
             for d, u, grain in zip(down, up, grains, strict=True)
@@ -126,9 +126,10 @@ class _Shown:
         self.down, self.up = down, up
 
     def lacks(self, i: int, need: tuple[int, ...], sign: int) -> bool:
+        """Whether to push on. At least once each way: an interval that starts at the truth looks wrong."""
         below, above, width = need
-        short = self.up[i] < above if sign > 0 else self.down[i] < below
-        return bool(short or self.down[i] + self.up[i] < width)
+        reach, wanted = (self.up[i], above) if sign > 0 else (self.down[i], below)
+        return bool(reach < wanted or (any(need) and not reach) or self.down[i] + self.up[i] < width)
 
     def see(self, sums: Sums, point: _Point) -> None:
         found = sums.of(point.deviations)
@@ -199,5 +200,6 @@ def _in(reach: Sequence[Fraction], grain: int) -> Whole:
     return np.array([min(FAR * FINE, side * FINE // grain) for side in reach], dtype=np.int64)
 
 
-def _out(shown: Whole, grain: int) -> list[Fraction]:
-    return [Fraction(int(number) * grain, FINE) for number in shown]
+def _further(reach: Sequence[Fraction], shown: Whole, grain: int) -> list[Fraction]:
+    """In smallest units again. What was known more finely stays."""
+    return [max(old, Fraction(int(new) * grain, FINE)) for old, new in zip(reach, shown, strict=True)]

@@ -64,7 +64,7 @@ def summary(query: AggregateQuery, table: pa.Table, terms: Terms) -> dict[str, A
     """What the requester may know: rules with parameters, and how many values are not shown.
 
     Everything here follows from the contract, the question and the published table; empty and withheld
-    values are counted together.
+    values are counted together, unless the contract shows empty cells as 0 (`empty_cells`).
     """
     limits = terms.disclosure
     rules: list[dict[str, Any]] = [{"rule": Rule.MIN_CONTRIBUTORS.value, "k": limits.min_contributors}]
@@ -84,6 +84,7 @@ def summary(query: AggregateQuery, table: pa.Table, terms: Terms) -> dict[str, A
         "rows": table.num_rows,
         "values": table.num_rows * len(query.measures),
         "not_shown": sum(table.column(m.label).null_count for m in query.measures),
+        "empty_cells": "zero" if limits.show_zeros else "not_shown",
         "undeclared_values": "not_counted" if query.dimensions else "counted",
         "totals": "of_published_values" if query.totals else "none",
     }

@@ -41,13 +41,18 @@ class Row:
 
 
 def publish(cell: Key, query: AggregateQuery, verdicts: Mapping[str, Withholding], terms: Terms) -> Row:
-    """Round what may be shown of a cell; everything else is null, empty and withheld alike."""
+    """Round what may be shown of a cell; everything else is null, empty and withheld alike.
+
+    With `show_zeros` a cell that nobody is in has 0 rows, 0 contributors and the sum 0; its average stays null.
+    """
     row = Row(cell, {}, {})
     for measure in query.measures:
         verdict = verdicts[measure.label]
         row.values[measure.label] = None
         if verdict.outcome(cell) is Outcome.PUBLISHED:
             _fill(row, measure, verdict.grid.cells[cell], terms)
+        elif terms.disclosure.show_zeros and measure.aggregate is not Aggregate.AVG and verdict.nobody(cell):
+            row.values[measure.label] = Decimal(0) if measure.aggregate is Aggregate.SUM else 0
     return row
 
 
@@ -123,7 +128,9 @@ def _total(rows: list[Row], query: AggregateQuery, terms: Terms) -> Row:
                 total.values[label] = average(*whole, terms.disclosure.sum_digits)
         elif measure.aggregate is not Aggregate.COUNT_UNITS:
             shown: list[Any] = [v for row in rows if (v := row.values[label]) is not None]
-            total.values[label] = sum(shown[1:], shown[0]) if shown else None
+            # Beside withheld cells, zeros of empty ones make no total: it would read as if all were empty.
+            blank = terms.disclosure.show_zeros and len(shown) < len(rows) and not any(shown)
+            total.values[label] = sum(shown[1:], shown[0]) if shown and not blank else None
     return total
 
 

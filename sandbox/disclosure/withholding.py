@@ -32,6 +32,10 @@ class Withholding:
             return Outcome.EMPTY
         return Outcome.WITHHELD if cell in self.reasons else Outcome.PUBLISHED
 
+    def nobody(self, cell: Key) -> bool:
+        """Nobody is in the cell at all. Where people without a value are, a zero would tell that of each."""
+        return cell not in self.grid.cells and cell not in self.grid.silent
+
 
 def withhold(grid: Grid, measure: Measure, limits: DisclosureTerms) -> Withholding:
     """Apply the rules that fit the measure: contributors to all, dominance to sums and averages."""
