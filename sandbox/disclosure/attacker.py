@@ -18,8 +18,14 @@ from numpy.typing import NDArray
 DIGITS = 16  # binary digits of a demand in grains, at most
 STEP = 4  # grains differ by this many binary digits, so that many demands share one
 FAR = 1 << 22  # grains; a deviation this large counts as unlimited: 64 times the largest demand
-FINE = 1 << 26  # solutions are checked in grains / FINE: sums of 4,000 of them fit in 64 bits
-LOOSE = FINE >> 8  # a solution further than this from an exact one is not taken
+# Solutions are checked in grains / FINE. Sums of 4,000 of them fit in 64 bits, and 2^5 3^3 5 7 11 13 17 holds most
+# fractions at the corners of tables of three dimensions without loss.
+FINE = 73_513_440
+LOOSE = FINE // 256  # a solution further than this from an exact one is not taken
+DUAL, PRIMAL = (
+    1,
+    4,
+)  # simplex methods, by the solver's numbers; primal: a new objective leaves a corner feasible
 
 Room = tuple[int | None, int | None]  # down, up, in smallest units; None: unlimited
 Reach = tuple[Fraction | None, Fraction | None]
@@ -72,7 +78,7 @@ class _Program:
 
     def __init__(self, columns: int, rows: Sums) -> None:
         self._rows = rows
-        self._solver = solver_for(columns, rows, np.ones(len(rows.flat)))
+        self._solver = solver_for(columns, rows, np.ones(len(rows.flat)), PRIMAL)
         self._columns = np.arange(columns, dtype=np.int32)
         self._stiff: dict[bytes, float] = {}
 
@@ -165,7 +171,7 @@ class _Quiet(highspy.Highs):
         """Called by the constructor. None are used, and enabling them greets on the console."""
 
 
-def solver_for(columns: int, rows: Sums, weights: NDArray[np.float64]) -> highspy.Highs:
+def solver_for(columns: int, rows: Sums, weights: NDArray[np.float64], method: int) -> highspy.Highs:
     """Weighted sums that are 0; bounds and objective still open.
 
     One thread and no clock: the same program gets the same answer.
@@ -173,7 +179,7 @@ def solver_for(columns: int, rows: Sums, weights: NDArray[np.float64]) -> highsp
     solver = _Quiet()  # type: ignore[no-untyped-call]
     for option, value in (
         ("output_flag", False), ("threads", 1), ("parallel", "off"), ("presolve", "off"), ("solver", "simplex"),
-        ("simplex_strategy", 4),  # primal: a change of objective leaves the last corner feasible
+        ("simplex_strategy", method),
     ):  # fmt: skip
         solver.setOptionValue(option, value)
     program = highspy.HighsLp()

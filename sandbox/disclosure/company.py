@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import highspy
 import numpy as np
 
-from sandbox.disclosure.attacker import FAR, Room, Sums, grain_of, in_grains, solver_for
+from sandbox.disclosure.attacker import DUAL, FAR, Room, Sums, grain_of, in_grains, solver_for
 
 MOVES = 1e-6  # grains; less is noise
 
@@ -35,7 +35,7 @@ def company(
     groups = [*rows, parts]
     both = Sums([[*group, *(count + place for place in group)] for group in groups])  # rises, then falls
     signs = np.concatenate([np.repeat((1.0, -1.0), len(group)) for group in groups])
-    solver = solver_for(2 * count, both, signs)
+    solver = solver_for(2 * count, both, signs, DUAL)
     columns = np.arange(2 * count, dtype=np.int32)
     solver.changeColsBounds(2 * count, columns, np.zeros(2 * count), np.concatenate((up, down)))
     solver.changeColsCost(2 * count, columns, np.concatenate((costs, costs)))

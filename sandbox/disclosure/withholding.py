@@ -38,24 +38,31 @@ class Withholding:
 
 
 def withhold(grid: Grid, measure: Measure, limits: DisclosureTerms) -> Withholding:
-    """Apply the rules that fit the measure: contributors to all, dominance to sums and averages."""
-    summed = measure.aggregate in SUMMED
-
-    def findings(group: Group) -> tuple[Finding, ...]:
-        return too_few([group], limits) + (dominated([group], limits) if summed else ())
-
-    def tells(remainder: Group) -> bool:
-        return bool(complement([remainder], limits)) or (summed and bool(dominated([remainder], limits)))
-
-    rules = Rules(
-        breaks=lambda cell: bool(findings((cell,))),
-        tells=tells,
-        levels=partial(Levels, limits=limits, summed=summed),
-    )
+    """Apply the rules that fit the measure."""
+    rules = rules_for(measure, limits)
     suppression = suppress(grid, rules)
     reasons = {
-        key: tuple(finding.rule for finding in findings((grid.cells[key],)))
+        key: tuple(finding.rule for finding in _findings((grid.cells[key],), measure, limits))
         for key in sorted(suppression.primary)
     }
     reasons |= dict.fromkeys(sorted(suppression.added), (Rule.COMPLEMENTARY,))
     return Withholding(grid, reasons, suppression.exposed, suppression.squeezes)
+
+
+def rules_for(measure: Measure, limits: DisclosureTerms) -> Rules:
+    """Contributors for all measures, dominance for sums and averages."""
+    summed = measure.aggregate in SUMMED
+
+    def tells(remainder: Group) -> bool:
+        return bool(complement([remainder], limits)) or (summed and bool(dominated([remainder], limits)))
+
+    return Rules(
+        breaks=lambda cell: bool(_findings((cell,), measure, limits)),
+        tells=tells,
+        levels=partial(Levels, limits=limits, summed=summed),
+    )
+
+
+def _findings(group: Group, measure: Measure, limits: DisclosureTerms) -> tuple[Finding, ...]:
+    summed = measure.aggregate in SUMMED
+    return too_few([group], limits) + (dominated([group], limits) if summed else ())
