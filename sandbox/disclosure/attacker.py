@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 DIGITS = 16  # binary digits of a demand in grains, at most
 STEP = 4  # grains differ by this many binary digits, so that many demands share one
-FAR = 1 << 22  # grains; a deviation this large counts as unlimited: 64 times the largest demand
+FAR = 1 << 20  # grains; a deviation this large counts as unlimited: 16 times the largest demand
 # Solutions are checked in grains / FINE. Sums of 4,000 of them fit in 64 bits, and 2^5 3^3 5 7 11 13 17 holds most
 # fractions at the corners of tables of three dimensions without loss.
 FINE = 73_513_440
@@ -94,14 +94,19 @@ class _Program:
         self._solver.changeColsCost(len(cost), self._columns, cost)
         self._solver.run()
         if self._solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-            return None
+            self._solver.clearSolver()  # errors have piled up on the way here: start afresh
+            self._solver.run()
+        # Whatever the solver says of its point, the proof decides.
         found = np.array(self._solver.getSolution().col_value)
+        if len(found) != len(cost) or not np.isfinite(found).all():
+            return None
+        found = found.clip(self._low, self._high)
         # Corners of tables of two dimensions are whole numbers. Then nothing is lost.
         point = self._proved(np.rint(found).astype(np.int64) * FINE)
         return point if point and not point.drift else self._proved(np.rint(found * FINE).astype(np.int64))
 
     def _proved(self, point: Whole) -> _Point | None:
-        """Bound the way to an exact solution.
+        """Bound the way to an exact solution from a point within the bounds.
 
         The deviations miss the equations by `rest`. Moving them by at most |rest| / (smallest singular value
         of the equations) solves these exactly, and then shrinking all of them by the same share keeps every
@@ -110,8 +115,7 @@ class _Program:
         stays = ((self._low == 0) & (point < LOOSE)) | ((self._high == 0) & (point > -LOOSE))
         point[stays] = 0
         rest = np.linalg.norm(self._rows.of(point))
-        over = max(0, np.max(point - self._high * FINE), np.max(self._low * FINE - point))
-        drift = float(over + (rest and rest / self._stiffness(stays)))
+        drift = float(rest and rest / self._stiffness(stays))
         return _Point(point, drift) if drift <= LOOSE else None
 
     def _stiffness(self, stays: NDArray[np.bool_]) -> float:

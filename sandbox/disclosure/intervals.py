@@ -67,7 +67,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """No attacker gets closer than from `low` to `high`, in smallest units; None: more than 64 times the demand away.
+    """No attacker gets closer than from `low` to `high`, in smallest units; None: 16 times the demand away, or more.
 
     The true interval may be wider, since nobody looks on once the demand is met.
     """

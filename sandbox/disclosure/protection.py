@@ -13,6 +13,7 @@ from math import ceil, lcm
 
 from contracts.policy.terms import DisclosureTerms
 from sandbox.disclosure.contributors import too_few
+from sandbox.disclosure.dominance import dominated
 from sandbox.disclosure.grid import Contribution, Grid
 from sandbox.disclosure.intervals import Demand, Interval, Unknown
 
@@ -58,12 +59,15 @@ class Levels:
     def demand(self, cell: Contribution) -> Demand:
         """How wide the interval around a cell that breaks a rule must be.
 
-        Counts: k wide, so that totals tell no more than the threshold itself does. Sums: their protection level on
-        both sides, but no further than what everybody knows reaches.
+        Counts: k wide, so that totals tell no more than the threshold itself does. Sums that a large contributor
+        dominates: their protection level on both sides, but no further than what everybody knows reaches. Other
+        sums of too few: as wide as that, wherever the sum lies; a total that is safe itself may bound it.
         """
         if not self._summed:
             return Demand(width=self._limits.min_contributors)
         level = ceil(self._level(cell) * self._unit)
+        if not dominated([(cell,)], self._limits):
+            return Demand(width=2 * level)
         known = self.unknown(cell)
         below = level if known.low is None else min(level, known.value - known.low)
         above = level if known.high is None else min(level, known.high - known.value)

@@ -318,7 +318,7 @@ def test_a_table_too_large_to_audit_is_withheld_as_a_whole_and_exposed(
 
 
 def test_a_solver_that_fails_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(highspy.Highs, "getModelStatus", lambda _: highspy.HighsModelStatus.kTimeLimit)
+    monkeypatch.setattr(highspy.Highs, "run", lambda _: highspy.HighsStatus.kError)
     grid = count_grid(np.array([[3, 50, 60], [40, 50, 60], [70, 80, 90]]))
     assert (0, 0) in withhold(grid, ROWS, LIMITS).exposed
 
@@ -339,7 +339,10 @@ def demand_of(*values: int) -> Demand:
 
 
 def test_protection_levels_worked_by_hand() -> None:
-    assert demand_of(100, 100, 100).above == 30, "three contributors: p % of the whole sum"
+    assert demand_of(*[100] * 9) == Demand(width=180), "nine alike: as wide as 10 % of 900 on both sides"
+    # 100 of 300 from each of three: 200 / 0.85 < 300, so only the number of contributors is wrong.
+    assert demand_of(100, 100, 100) == Demand(width=60)
+    assert demand_of(100) == Demand(18, 18), "one alone is all of it, where 85 % are allowed: on both sides"
     # 900 + 60 + 4 x 10: p % asks for 90 - 40 = 50; (n, k) for 960 / 0.85 - 1000 = 129.4, which is more.
     assert demand_of(900, 60, *[5] * 8).above == 130
     # 500 + 340 + 160: nothing is broken, so 1 % of the sum is the least.
