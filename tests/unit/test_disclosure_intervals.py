@@ -345,8 +345,8 @@ def test_protection_levels_worked_by_hand() -> None:
     assert demand_of(100) == Demand(18, 18), "one alone is all of it, where 85 % are allowed: on both sides"
     # 900 + 60 + 4 x 10: p % asks for 90 - 40 = 50; (n, k) for 960 / 0.85 - 1000 = 129.4, which is more.
     assert demand_of(900, 60, *[5] * 8).above == 130
-    # 500 + 340 + 160: nothing is broken, so 1 % of the sum is the least.
-    assert demand_of(500, 340, *[20] * 8).above == 10
+    # 500 + 351 of 1000: (n, k) is broken by a hair and asks for 1.2 more; 1 % of the sum is the least.
+    assert demand_of(500, 351, *[19] * 7, 16) == Demand(10, 10)
     assert demand_of(*[0] * 20).above == 1, "zeros have no size; something must stay unknown"
     low = demand_of(10, 1, *[0] * 10)
     assert low.below == low.above == 2
