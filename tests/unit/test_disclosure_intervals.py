@@ -197,6 +197,22 @@ def test_two_withheld_cells_in_every_line_can_still_be_solved_and_are_mended() -
     assert high - low >= 10
 
 
+def test_a_total_that_breaks_a_rule_is_not_told_by_cells_that_are_each_protected() -> None:
+    """Both cells of the first row may trade with the second row, whose total is known: the first one's then is, too."""
+    counts = np.array([[20, 30, 0], [11, 11, 500], [60, 60, 60]])
+    grid, row = count_grid(counts), [(0, 0), (0, 1)]
+    rectangle = {*row, (1, 0), (1, 1)}
+    rules = Rules(lambda c: c.cell in rectangle or c.units == 50, lambda _: False, COUNTS)
+    known = known_totals(grid, rules)
+    assert {((1, 0), (1, 1), (1, 2)), ((0, 0), (1, 0), (2, 0))} <= set(known)
+    assert all(high - low >= 10 for low, high in (cold(grid, known, rectangle, [key]) for key in row))
+    assert cold(grid, known, rectangle, row) == (50, 50)
+    mended = suppress(grid, rules)
+    low, high = cold(grid, known, set(mended.withheld), row)
+    assert high - low >= 10
+    assert not mended.exposed
+
+
 def cold(grid: Grid, known: Sequence[Total], withheld: set[Key], parts: Sequence[Key]) -> tuple[float, float]:
     """The attacker again, by another way: true values, one new model for each end, bounds as everybody knows them."""
     summed = any(c.absolute for c in grid.cells.values())
