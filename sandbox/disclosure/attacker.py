@@ -178,7 +178,8 @@ class _Quiet(highspy.Highs):
 def solver_for(columns: int, rows: Sums, weights: NDArray[np.float64], method: int) -> highspy.Highs:
     """Weighted sums that are 0; bounds and objective still open.
 
-    One thread and no clock: the same program gets the same answer.
+    One thread and no clock: the same program gets the same answer. The solver's threads belong to the process: if
+    something else in it has asked for more, each solve fails here, and shows nothing.
     """
     solver = _Quiet()  # type: ignore[no-untyped-call]
     for option, value in (
