@@ -155,5 +155,7 @@ def _total(cell: tuple[int | None, ...], rows: list[Row], query: AggregateQuery,
                 total.values[label] = average(whole, count, terms.disclosure.sum_digits)
         elif measure.aggregate is not Aggregate.COUNT_UNITS:
             shown: list[Any] = [v for row in rows if (v := row.values[label]) is not None]
-            total.values[label] = sum(shown[1:], shown[0]) if shown else None
+            # Beside withheld cells, zeros of empty ones make no total: it would read as if all were empty.
+            blank = terms.disclosure.show_zeros and len(shown) < len(rows) and not any(shown)
+            total.values[label] = sum(shown[1:], shown[0]) if shown and not blank else None
     return total

@@ -7,34 +7,42 @@ the same rules would publish in the table of totals.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations, product
 
-import numpy as np
-
+from sandbox.disclosure.company import company
 from sandbox.disclosure.findings import Key
 from sandbox.disclosure.grid import ZERO, Contribution, Grid, Group
+from sandbox.disclosure.intervals import Demand, Target, audit, too_large
+from sandbox.disclosure.protection import Levels, Squeeze
 
-TOLERANCE = 1e-8  # of a squared projection between 0 and 1 of 0/1 vectors
 Total = tuple[Key, ...]  # the non-empty cells that a total adds up
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """`breaks`: a cell must be withheld. `tells`: the sum over a total's withheld cells must not be known."""
+    """`breaks`: a cell must be withheld. `tells`: the sum over a total's withheld cells must not be known.
+
+    `levels`: how closely those that break a rule may be known.
+    """
 
     breaks: Callable[[Contribution], bool]
     tells: Callable[[Group], bool]
+    levels: Callable[[Grid], Levels]
 
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """`primary` cells break a rule, `added` ones protect them, `exposed` ones totals tell all the same."""
+    """`primary` cells break a rule, `added` ones protect them, `exposed` ones are known too closely all the same.
+
+    `squeezes`: how closely totals tell each primary cell.
+    """
 
     primary: frozenset[Key]
     added: frozenset[Key]
     exposed: frozenset[Key]
+    squeezes: Mapping[Key, Squeeze]
 
     @property
     def withheld(self) -> frozenset[Key]:
@@ -42,37 +50,63 @@ class Suppression:
 
 
 def suppress(grid: Grid, rules: Rules) -> Suppression:
-    """Choose further cells to withhold, greedily, then verify.
+    """Choose further cells to withhold, greedily, and audit what is left to be known.
 
     Assumes: empty cells are known to be empty, so they hide nothing; in the table of totals different cells
         have different contributors.
-    Guarantees: unless listed in `exposed`, no primary cell follows exactly from the published cells and the
-        known totals over any set of dimensions; and each known total less its published cells is a group
-        that tells nothing, unless all its cells are withheld. The choice depends on the arguments alone.
-    Does not guarantee: the fewest possible cells; that a withheld cell cannot be estimated within a narrow
-        interval by totals and non-negativity; anything about tables with other filters or dimensions; that
-        a total of contributions of both signs, counted as withheld, is withheld.
-    Source: Hundepool et al. (2012), section 4.4; from coarse to fine as in HITAS, de Wolf (2002); exact
-        disclosure as membership in the row space of the totals: Gusfield (SIAM J. Comput. 17, 1988).
+    Guarantees: unless listed in `exposed`, no primary cell, and no total that breaks a rule, follows from the
+        published cells and the known totals over any set of dimensions more closely than `levels` demand;
+        and each known total less its published cells is a group that tells nothing, unless all its cells are
+        withheld. What is too large to be audited is withheld as a whole, and exposed. The choice depends on the
+        arguments alone.
+    Does not guarantee: the fewest possible cells; anything about tables with other filters or dimensions, or
+        against someone who knows how cells were chosen and reasons from the choice.
+    Source: Hundepool et al. (2012), section 4.4; from coarse to fine as in HITAS, de Wolf (2002).
     """
     primary = frozenset(key for key, cell in grid.cells.items() if rules.breaks(cell))
     if not primary:
-        return Suppression(primary, frozenset(), frozenset())
-    search = _Search(grid, primary, known_totals(grid, rules), rules)
-    while search.mend_totals() or search.mend_exposed():
+        return Suppression(primary, frozenset(), frozenset(), {})
+    tables = list(_tables_of_totals(grid, rules))
+    search = _Search(grid, _known(tables), rules)
+    for key in sorted(primary):
+        search.protect((key,), grid.cells[key])
+    for table in tables:
+        for key in sorted(table.suppression.primary):
+            search.protect(table.lines[key], table.coarse.cells[key])
+    while search.mend_totals() or search.mend_intervals():
         pass
-    return Suppression(primary, frozenset(search.withheld) - primary, search.exposed())
+    added = frozenset(search.withheld) - primary
+    return Suppression(primary, added, search.exposed(), search.squeezes)
 
 
-def known_totals(grid: Grid, rules: Rules) -> list[Total]:
-    """The totals over one or more dimensions that the same rules would publish, coarse ones by recursion."""
+@dataclass(frozen=True, slots=True)
+class _Totals:
+    """A table of totals, the cells under each of its own, and what of it would be withheld."""
+
+    coarse: Grid
+    lines: dict[Key, Total]
+    suppression: Suppression
+
+
+def _tables_of_totals(grid: Grid, rules: Rules) -> Iterator[_Totals]:
+    """Over one or more dimensions, coarse ones by recursion."""
     axes = [axis for axis, size in enumerate(grid.shape) if size > 1]
-    found: dict[Total, None] = {}
     for count in range(1, len(axes) + 1):
         for summed in combinations(axes, count):
             coarse, lines = collapse(grid, summed)
-            withheld = suppress(coarse, rules).withheld
-            found |= {line: None for key, line in sorted(lines.items()) if key not in withheld}
+            yield _Totals(coarse, lines, suppress(coarse, rules))
+
+
+def known_totals(grid: Grid, rules: Rules) -> list[Total]:
+    """The totals over one or more dimensions that the same rules would publish."""
+    return _known(_tables_of_totals(grid, rules))
+
+
+def _known(tables: Iterable[_Totals]) -> list[Total]:
+    found: dict[Total, None] = {}
+    for table in tables:
+        withheld = table.suppression.withheld
+        found |= {line: None for key, line in sorted(table.lines.items()) if key not in withheld}
     return list(found)
 
 
@@ -101,18 +135,30 @@ def _merged(key: Key, parts: list[Contribution]) -> Contribution:
 
 
 class _Search:
-    """Grows the set of withheld cells of one table until its known totals tell nothing."""
+    """Grows the set of withheld cells of one table until its known totals tell nothing too closely."""
 
-    def __init__(self, grid: Grid, primary: frozenset[Key], known: list[Total], rules: Rules) -> None:
-        self.grid, self.primary, self.known, self.rules = grid, primary, known, rules
+    def __init__(self, grid: Grid, known: list[Total], rules: Rules) -> None:
+        self.grid, self.known, self.rules = grid, known, rules
+        self.levels = rules.levels(grid)
+        self.unknowns = {key: self.levels.unknown(cell) for key, cell in grid.cells.items()}
         self.withheld: set[Key] = set()
+        self.narrow: dict[Total, Demand] = {}  # sums of cells not yet shown to be protected
+        self.squeezes: dict[Key, Squeeze] = {}
         self.of_cell: dict[Key, list[int]] = {key: [] for key in grid.cells}
         for i, total in enumerate(known):
             for key in total:
                 self.of_cell[key].append(i)
         self.gaps = [0] * len(known)  # how many cells of each total are withheld
-        for key in primary:
-            self._withhold(key)
+        self.keys = sorted(grid.cells)
+        self.places = {key: place for place, key in enumerate(self.keys)}
+        self.rooms = [self.unknowns[key].rooms for key in self.keys]
+        self.lines = [[self.places[key] for key in total] for total in known]
+
+    def protect(self, cells: Total, whole: Contribution) -> None:
+        """Their sum, `whole`, must not be known too closely. A single cell is withheld."""
+        self.narrow.setdefault(cells, self.levels.demand(whole))
+        if len(cells) == 1 and cells[0] not in self.withheld:
+            self._withhold(cells[0])
 
     def mend_totals(self) -> bool:
         """Withhold one more cell under each total whose remainder tells something. True where any was added."""
@@ -122,14 +168,51 @@ class _Search:
                 self._withhold_one(total)
         return len(self.withheld) > before
 
-    def mend_exposed(self) -> bool:
-        """Withhold one more cell for each exposed one, near it if there is one. True where any was added."""
+    def mend_intervals(self) -> bool:
+        """Audit, then withhold company for what is known too closely. True where any was added.
+
+        What has been shown stays true when more is withheld, and is not audited again.
+        """
+        if too_large(len(self.withheld), len(self.narrow)):
+            self._withhold_all()
+            return False
         before = len(self.withheld)
-        for key in sorted(self.exposed()):
-            near = tuple(other for i in self.of_cell[key] for other in self.known[i])
-            if not self._withhold_one(near):
-                self._withhold_one(tuple(k for total in self._touched() for k in total))
+        for cells, missing in self._audit():
+            for amount in missing:
+                for key in self._company(cells, amount):
+                    self._withhold(key)
         return len(self.withheld) > before
+
+    def exposed(self) -> frozenset[Key]:
+        return frozenset(key for cells in self.narrow for key in cells)
+
+    def _audit(self) -> list[tuple[Total, list[int]]]:
+        """The sums that are known too closely, and how far they must still be able to move."""
+        cells = sorted(self.withheld)
+        place = {key: i for i, key in enumerate(cells)}
+        rows = [tuple(place[key] for key in total if key in place) for total in self._touched()]
+        wanted = list(self.narrow.items())
+        targets = [Target(tuple(place[key] for key in keys if key in place), need) for keys, need in wanted]
+        found = audit([self.unknowns[key] for key in cells], rows, targets)
+        narrow: list[tuple[Total, list[int]]] = []
+        for (keys, demand), target, interval in zip(wanted, targets, found, strict=True):
+            if len(keys) == 1:
+                self.squeezes[keys[0]] = self.levels.squeeze(interval, demand)
+            if interval.enough:
+                del self.narrow[keys]
+            else:
+                value = sum(self.unknowns[cells[i]].value for i in target.parts)
+                narrow.append((keys, interval.missing(value, demand)))
+        return narrow
+
+    def _company(self, cells: Total, amount: int) -> list[Key]:
+        """What to withhold so that the sum of `cells` can move by `amount`: few cells, of few contributors."""
+        units = {key: cell.units for key, cell in self.grid.cells.items() if key not in self.withheld}
+        everyone = sum(units.values()) or 1
+        costs = [1 + units[key] / everyone if key in units else 0.0 for key in self.places]
+        parts = [self.places[key] for key in cells]
+        found = company(self.rooms, self.lines, costs, parts, amount)
+        return [self.keys[place] for place in found or ()]
 
     def _touched(self) -> Iterator[Total]:
         return (total for total, gaps in zip(self.known, self.gaps, strict=True) if gaps)
@@ -142,40 +225,19 @@ class _Search:
         for i in self.of_cell[key]:
             self.gaps[i] += 1
 
-    def _withhold_one(self, candidates: Total) -> bool:
+    def _withhold_all(self) -> None:
+        for key in sorted(self.grid.cells.keys() - self.withheld):
+            self._withhold(key)
+
+    def _withhold_one(self, candidates: Total) -> None:
         """Withhold the published candidate that costs least: fewest new gaps, then fewest contributors."""
         shown = [key for key in candidates if key not in self.withheld]
         if shown:
             self._withhold(min(shown, key=self._cost))
-        return bool(shown)
 
     def _cost(self, key: Key) -> tuple[int, int, Key]:
         new_gaps = sum(self.gaps[i] == 0 for i in self.of_cell[key])
         return new_gaps, self.grid.cells[key].units, key
-
-    def exposed(self) -> frozenset[Key]:
-        return exposed(self.known, self.withheld) & self.primary
-
-
-def exposed(known: list[Total], withheld: set[Key]) -> frozenset[Key]:
-    """The withheld cells whose value follows exactly from the known totals and the published cells.
-
-    Cell j follows exactly when its unit vector lies in the row space of the equations, that is, when its
-    squared projection onto that space is 1.
-    """
-    cells = sorted(withheld)
-    place = {key: i for i, key in enumerate(cells)}
-    rows = {tuple(place[key] for key in total if key in withheld) for total in known}
-    rows.discard(())
-    if not rows:
-        return frozenset()
-    matrix = np.zeros((len(rows), len(cells)))
-    for i, row in enumerate(sorted(rows)):
-        matrix[i, list(row)] = 1.0
-    _, sizes, space = np.linalg.svd(matrix, full_matrices=False)
-    space = space[sizes > TOLERANCE * sizes[0]]
-    told = np.square(space).sum(axis=0) > 1 - TOLERANCE
-    return frozenset(cells[i] for i in np.flatnonzero(told))
 
 
 def all_cells(shape: tuple[int, ...]) -> Iterator[Key]:

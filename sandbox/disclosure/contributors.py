@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from contracts.policy.terms import DisclosureTerms
 from sandbox.disclosure.findings import Finding, Rule
@@ -30,13 +31,16 @@ def complement(remainders: Iterable[Group], limits: DisclosureTerms) -> tuple[Fi
     """Remainders (a total less its published cells) that tell one cell, or too few contributors.
 
     Assumes: the total is known, or can be asked for in another query.
-    Guarantees: a remainder without finding has two cells or more and at least k distinct contributors.
-    Does not guarantee: that several totals together do not tell one cell (see complementary.exposed).
+    Guarantees: a remainder without finding has two cells or more and at least k distinct contributors, or
+        `limits.complement_contributors` where that is more.
+    Does not guarantee: that several totals together do not tell one cell (see intervals.audit).
     Source: Hundepool et al. (2012), section 4.4, secondary suppression; for rates near 0 and 100 % the
         complement is the rest of the population.
     """
+    least = max(limits.min_contributors, limits.complement_contributors)
+    strict = replace(limits, min_contributors=least)
     return tuple(
         Finding(Rule.COMPLEMENT, tuple(c.cell for c in group))
         for group in remainders
-        if len(group) == 1 or (group and too_few([group], limits))
+        if len(group) == 1 or (group and too_few([group], strict))
     )

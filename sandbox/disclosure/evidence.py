@@ -23,6 +23,11 @@ EVIDENCE = pa.schema(
         pa.field("largest_share", pa.float64()),  # of the largest contributor in the absolute sum, 0 to 1
         pa.field("outcome", pa.string()),
         pa.field("reasons", pa.list_(pa.string())),
+        # Of a cell that breaks a rule: all totals together do not tell it more closely than from `low` to `high`
+        # (null: no limit), and this interval must be `demanded` wide. In the measure's unit; of counts, contributors.
+        pa.field("low", pa.float64()),
+        pa.field("high", pa.float64()),
+        pa.field("demanded", pa.float64()),
     ]
 )
 
@@ -36,6 +41,7 @@ def evidence_table(query: AggregateQuery, verdicts: Mapping[str, Withholding], t
         for measure in query.measures:
             verdict = verdicts[measure.label]
             found = verdict.grid.cells.get(cell)
+            squeeze = verdict.squeezes.get(cell)
             share = float(found.largest[0] / found.absolute) if found and found.absolute else None
             rows.append(
                 {
@@ -46,6 +52,9 @@ def evidence_table(query: AggregateQuery, verdicts: Mapping[str, Withholding], t
                     "largest_share": share,
                     "outcome": verdict.outcome(cell).value,
                     "reasons": [rule.value for rule in verdict.reasons.get(cell, ())],
+                    "low": squeeze and squeeze.low,
+                    "high": squeeze and squeeze.high,
+                    "demanded": squeeze and squeeze.demanded,
                 }
             )
     return pa.Table.from_pylist(rows, schema=EVIDENCE)
@@ -65,14 +74,15 @@ def summary(query: AggregateQuery, terms: Terms) -> dict[str, Any]:
     rules.append({"rule": "round_counts", "base": limits.round_counts})
     if query.dimensions:
         rules.append({"rule": Rule.COMPLEMENTARY.value})
-    return told(rules, query)
+    return told(rules, query, terms)
 
 
-def told(rules: list[dict[str, Any]], query: AggregateQuery) -> dict[str, Any]:
+def told(rules: list[dict[str, Any]], query: AggregateQuery, terms: Terms) -> dict[str, Any]:
     """A summary in its form, for the rules of any lane."""
     return {
         "rules": rules,
         "marker": MARKER,
+        "empty_cells": "zero" if terms.disclosure.show_zeros else "not_shown",
         "undeclared_values": "not_counted" if query.dimensions else "counted",
     }
 

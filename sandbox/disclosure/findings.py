@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-MARKER = "\N{EM DASH}"  # stands for empty and for withheld alike, so that neither can be told from the other
+# Stands for empty and for withheld alike, so that neither can be told from the other; where a contract shows empty
+# cells as 0, for withheld ones, averages of nothing, and cells whose people have no value.
+MARKER = "\N{EM DASH}"
 
 Key = tuple[int, ...]  # a cell: for each dimension the position of its value in the declared domain
 

@@ -55,10 +55,14 @@ Group = tuple[Contribution, ...]  # cells of which at best the sum is known
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """`shape`: how many values each dimension has. `cells`: those with a contributor; others are empty."""
+    """`shape`: how many values each dimension has. `cells`: those with a contributor; others are empty.
+
+    `silent`: empty cells that hold rows, all without a value of what is measured.
+    """
 
     shape: tuple[int, ...]
     cells: Mapping[Key, Contribution]
+    silent: frozenset[Key] = frozenset()
 
 
 def read_grids(raw: pa.Table, query: AggregateQuery, terms: Terms) -> dict[ColumnRef | None, Grid]:
@@ -82,7 +86,9 @@ def read_grids(raw: pa.Table, query: AggregateQuery, terms: Terms) -> dict[Colum
             contribution = _contribution(cell, row, "" if ref is None else f"m{i - 1}_")
             if contribution.units:
                 found[ref][cell] = contribution
-    return {ref: Grid(shape, cells) for ref, cells in found.items()}
+    return {
+        ref: Grid(shape, cells, frozenset(found[None].keys() - cells.keys())) for ref, cells in found.items()
+    }
 
 
 def inconsistent() -> Refused:

@@ -113,9 +113,9 @@ def _cells(
         grid = grids[measure.column]
         values = {key: _value(measure, cell, terms) for key, cell in grid.cells.items()}
         verdict = verdicts[measure.label] = _withhold(grid, values, measure, terms.disclosure)
-        empty = 0 if terms.disclosure.show_zeros and measure.aggregate in COUNTS else None
+        zeros = terms.disclosure.show_zeros and measure.aggregate in COUNTS
         shown = {cell: values[cell] for cell in grid.cells if verdict.outcome(cell) is Outcome.PUBLISHED}
-        columns[measure.label] = [shown.get(c) if c in grid.cells else empty for c in cells]
+        columns[measure.label] = [0 if zeros and verdict.nobody(c) else shown.get(c) for c in cells]
     return cells, columns, evidence_table(query, verdicts, terms)
 
 
@@ -164,4 +164,4 @@ def _summary(query: AggregateQuery, terms: Terms) -> dict[str, Any]:
         ]
     if any(m.aggregate is not Aggregate.SUM for m in query.measures):
         rules.append({"rule": "cell_key", "bound": BOUND, "deviation": DEVIATION, **share})
-    return told(rules, query)
+    return told(rules, query, terms)

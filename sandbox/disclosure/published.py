@@ -20,9 +20,13 @@ Value = int | float | Decimal | None
 
 
 def published_value(cell: Key, measure: Measure, verdict: Withholding, terms: Terms) -> Value:
-    """What may be shown of a cell, rounded; null otherwise, empty and withheld alike."""
+    """What may be shown of a cell, rounded; null otherwise, empty and withheld alike.
+
+    With `show_zeros` a cell that nobody is in has 0 rows, 0 contributors and the sum 0.
+    """
     if verdict.outcome(cell) is not Outcome.PUBLISHED:
-        return None
+        zero = Decimal(0) if measure.aggregate is Aggregate.SUM else 0
+        return zero if terms.disclosure.show_zeros and verdict.nobody(cell) else None
     return _rounded(verdict.grid.cells[cell], measure, terms)
 
 

@@ -32,6 +32,7 @@ def summary(query: AggregateQuery, terms: Terms) -> dict[str, Any]:
     return {
         "rules": rules_of(query, terms),
         "marker": MARKER,
+        "empty_cells": "noise",
         "undeclared_values": "not_counted" if query.dimensions else "counted",
         "privacy": {
             "mechanism": "discrete_gaussian",
