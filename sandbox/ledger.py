@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Q, Sum
+from django.db.models import Min, Q, QuerySet, Sum
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -119,9 +120,49 @@ def usage(contract: Contract, asked: Asked) -> dict[str, Any]:
     }
 
 
-def spent(answers: Any) -> int:
+def spent(answers: QuerySet[Answer]) -> int:
     """Micro-rho charged for these answers."""
     return answers.aggregate(total=Sum("charge"))["total"] or 0
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What the private lane has and has spent, in micro-rho. `since`: when the first question was charged."""
+
+    total: int
+    spent: int
+    per_question: int  # the most that one may cost
+    since: datetime | None = None
+
+    @property
+    def left(self) -> int:
+        return max(self.total - self.spent, 0)
+
+    @property
+    def questions_left(self) -> int:
+        """So many full questions more."""
+        return self.left // self.per_question
+
+
+def budgets(contract: Contract) -> dict[str, Budget]:
+    """Of the contract under "", and of each dataset with a budget, which all contracts share, under its name."""
+    terms = contract.terms
+    if terms.privacy is None:
+        return {}
+    per_question = terms.privacy.query_budget
+    own = Answer.objects.filter(contract=contract, charge__gt=0)
+    found = {"": _budget(terms.privacy.contract_budget, own, per_question)}
+    for dataset in terms.datasets:
+        if dataset.budget:
+            uid = dataset.uid.removeprefix("urn:uuid:")
+            charged = Answer.objects.filter(datasets__contains=[uid], charge__gt=0)
+            found[dataset.name] = _budget(dataset.budget, charged, per_question)
+    return found
+
+
+def _budget(total: int, charged: QuerySet[Answer], per_question: int) -> Budget:
+    facts = charged.aggregate(spent=Sum("charge"), since=Min("asked"))
+    return Budget(total, facts["spent"] or 0, per_question, facts["since"])
 
 
 def earlier(answer: Answer, *, but: Iterable[int] = ()) -> list[Answer]:

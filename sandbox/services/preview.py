@@ -11,10 +11,12 @@ from catalog.models import Version
 from contracts.decisions import Action, decide
 from contracts.models import Contract
 from contracts.permissions import check_can_compute
+from contracts.policy.terms import Lane
 from parties.actors import Actor
+from sandbox.disclosure.private.expected import ExpectedError, expected_error
 from sandbox.guard import AggregateQuery, possible_cells
 from sandbox.guard.fan_out import fan_out
-from sandbox.ledger import check_lane, look_up
+from sandbox.ledger import budgets, check_lane, look_up
 from sandbox.services.submit import Question, checked, extracts_for, facts_for
 from sandbox.spec import ExtractRef
 
@@ -25,6 +27,8 @@ class Preview:
 
     `warnings` (code and reason) do not hinder: the question is permitted but may not mean what it seems to.
     `repeated`: it was answered before, and the same answer costs nothing.
+    Private lane: `charge` is what it would cost, in micro-rho; `questions_left` as many full questions more before it;
+    `expected` the error of each measure by its label.
     `rows`: rows of the extracts that would be read (the catalog shows them to everyone). `cells`: of the table.
     """
 
@@ -34,6 +38,10 @@ class Preview:
     cells: int = 0
     runs_left: int = 0
     repeated: bool = False
+    lane: Lane = Lane.TABLE
+    charge: int = 0
+    questions_left: int | None = None
+    expected: dict[str, ExpectedError] = field(default_factory=dict)
     warnings: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -50,12 +58,18 @@ def preview(*, actor: Actor, contract: Contract, question: Question) -> Preview:
     except Refused as refused:
         problems = refused.details.get("problems") or [{"code": refused.code, "reason": refused.reason}]
         return Preview(problems=[dict(problem) for problem in problems], runs_left=runs_left)
+    left = [budget.questions_left for budget in budgets(contract).values()]
+    private = asked.lane is Lane.PRIVATE
     return Preview(
         query=query,
         rows=sum(e.rows for e in extracts),
         cells=possible_cells(query, contract.terms),
         runs_left=runs_left,
         repeated=asked.repeated,
+        lane=asked.lane,
+        charge=asked.charge,
+        questions_left=min(left) if left and private else None,
+        expected=expected_error(query, contract.terms) if private else {},
         warnings=fan_out(query, contract.terms, _sizes(extracts)),
     )
 
