@@ -6,11 +6,9 @@ The raw table lives in this process's memory between the jail and the disclosure
 from __future__ import annotations
 
 import logging
-import os
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +21,6 @@ from contracts.policy.canonical import digest
 from contracts.policy.terms import Terms
 from sandbox import extracts
 from sandbox.disclosure import protect
-from sandbox.engines import generate
 from sandbox.formats import to_ipc
 from sandbox.guard import AggregateQuery
 from sandbox.isolation.jail import NoSandbox
@@ -32,6 +29,7 @@ from sandbox.isolation.limits import Limits
 from sandbox.isolation.outcome import Outcome, Status
 from sandbox.isolation.spares import SparePool
 from sandbox.services.execute import Claimed, Result, claim, end, give_back, keep, release
+from sandbox.source import Source, plain_source, source_for
 from sandbox.spec import RunSpec
 from sandbox.states import Failure
 from sandbox.warm_up import warm_up
@@ -81,19 +79,20 @@ class Worker:
 
     def recompute(self, spec: RunSpec, query: AggregateQuery, terms: Terms) -> bytes:
         """The protected table's bytes, computed anew; nothing is stored. Raises what keeps it from being computed."""
-        outcome = self._in_jail(spec, generate(query, terms), lambda: True)
+        with plain_source(spec, query, terms) as source:
+            outcome = self._in_jail(source, lambda: True)
         if outcome.table is None:
             raise NotProtectable(outcome.status)
         return _published(outcome.table, query, terms).table
 
     def _compute(self, claimed: Claimed) -> None:
-        sql = generate(claimed.query, claimed.terms)
         heart = Heart(claimed)
-        outcome = self._in_jail(claimed.spec, sql, heart)
+        with source_for(claimed.spec, claimed.query, claimed.terms, heart) as source:
+            outcome = self._in_jail(source, heart)
         if outcome.status is not Status.OK:
             log.warning("run %s: the jail ended %s", claimed.run.uid, outcome.status)
         if outcome.status is Status.OK and outcome.table is not None:
-            _protect_and_release(claimed, sql, outcome.engine_seconds, outcome.table)
+            _protect_and_release(claimed, source.plain, outcome.engine_seconds, outcome.table)
         elif outcome.status is Status.CANCELLED and heart.stopped_by is not None:
             if heart.stopped_by is not Failure.INTERRUPTED:
                 end(claimed, heart.stopped_by)
@@ -102,11 +101,9 @@ class Worker:
         else:
             end(claimed, _ENDS.get(outcome.status, Failure.ENGINE_ERROR))
 
-    def _in_jail(self, spec: RunSpec, sql: str, keep_going: Callable[[], bool]) -> Outcome:
-        tables = {extract.table: i for i, extract in enumerate(spec.extracts)}
-        job = Job(Kind.SQL, sql, tables, max_rows=MAX_RAW_ROWS)
-        with _opened(spec) as descriptors:
-            return self.pool.run(job, descriptors, limits=self.limits, keep_going=keep_going)
+    def _in_jail(self, source: Source, keep_going: Callable[[], bool]) -> Outcome:
+        job = Job(Kind.SQL, source.sql, source.tables, max_rows=MAX_RAW_ROWS)
+        return self.pool.run(job, source.descriptors, limits=self.limits, keep_going=keep_going)
 
 
 class Heart:
@@ -168,17 +165,3 @@ def _where(error: BaseException) -> str:
     """Type and place of an error, for the log. Never its text: it may quote data (P1)."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"
-
-
-@contextmanager
-def _opened(spec: RunSpec) -> Iterator[list[int]]:
-    """Read-only descriptors of exactly the extracts the spec names, in its order."""
-    descriptors: list[int] = []
-    try:
-        # One by one, so that those already open are closed if the next is not what it should be.
-        for extract in spec.extracts:
-            descriptors += [extracts.open_verified(extract)]
-        yield descriptors
-    finally:
-        for descriptor in descriptors:
-            os.close(descriptor)
