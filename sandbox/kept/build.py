@@ -12,6 +12,7 @@ from sqlglot import exp
 
 from catalog.ingest.engine import identifier, run, session
 from catalog.ingest.engine import literal as quoted
+from catalog.schema import ColumnType
 from contracts.policy.terms import ColumnTerm
 from sandbox.engines.layout import RANK_BITS, Facts, Layout
 from sandbox.engines.literals import literal, text_of
@@ -44,6 +45,7 @@ def build(
             raise Stopped
 
     with session(folder=target.parent, reads=path, threads=threads) as engine:
+        engine.execute("SET arrow_output_version = '1.5'")  # a DECIMAL(18) comes in 64 bits, as it is
         values = [_texts(engine, column) for column in layout.dimensions]
         given = engine.cursor().sql(select(layout, values, full, path)).to_arrow_reader(BATCH_ROWS)
         made = _noting(
@@ -76,7 +78,8 @@ def select(layout: Layout, values: list[list[str]], full: frozenset[str], path: 
         if column.name not in full:
             chosen.append(f"({name} IS NOT NULL)::UTINYINT AS v{i}")
         if i in layout.scales:
-            chosen.append(f"coalesce(({name} * {10 ** layout.scales[i]})::BIGINT, 0) AS m{i}")
+            kind = f"DECIMAL(18, {column.scale})" if column.type is ColumnType.DECIMAL else "BIGINT"
+            chosen.append(f"coalesce({name}, 0)::{kind} AS m{i}")
     if "g" in layout.extras:
         chosen.append(f"hash({stable}::UBIGINT, {_cell(layout.sizes)}) >> {64 - RANK_BITS} AS h")
     if "p" in layout.extras:

@@ -145,7 +145,8 @@ def _ranks(again: Array) -> Array:
 
 def _numbers(batch: pa.RecordBatch, name: str) -> Array:
     """A column without nulls, not copied. (`to_numpy` would load pandas first.)"""
-    return np.from_dlpack(batch[name])
+    values = batch[name]
+    return np.from_dlpack(values.view(pa.int64()) if pa.types.is_decimal(values.type) else values)
 
 
 def _column(field: pa.Field, values: Array, counted: Array | None) -> pa.Array:

@@ -113,14 +113,17 @@ def _paths(layout: Layout) -> tuple[Path, Path]:
 def _name(temporary: Path, path: Path) -> None:
     """Make the file durable and read-only, then give it its name."""
     temporary.chmod(0o400)
-    for target in (temporary, path.parent):
-        if target is path.parent:
-            temporary.replace(path)
-        descriptor = os.open(target, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    _sync(temporary)
+    temporary.replace(path)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _remove(card: Path) -> None:

@@ -15,8 +15,10 @@ from audit.events import Event
 from audit.models import Entry
 from audit.refusals import Refused
 from audit.verifier.check import verify
+from catalog.models import Dataset
 from contracts.models import Contract
 from contracts.policy.canonical import matches
+from contracts.policy.terms import Level
 from contracts.services.signing import resume_contract, suspend_contract, terminate_contract
 from contracts.states import ContractState
 from sandbox.formats import from_ipc, rows
@@ -373,3 +375,33 @@ def test_a_release_can_be_computed_again_or_it_is_said_why_not(city, contract, w
         )
     finally:
         path.write_bytes(body)
+
+
+def test_a_kept_table_gives_the_release_and_the_receipt_of_the_plain_plan(
+    city, contract, worker, settings, monkeypatch
+):
+    plain = ask(city, contract)
+    worker.work(str(plain.uid))
+    monkeypatch.setattr("sandbox.source.LEAST_ROWS", 1)
+    kept = [ask(city, contract), ask(city, contract)]  # the first makes the table, the second finds it
+    for run in kept:
+        worker.work(str(run.uid))
+    assert len(list(settings.KEPT_DIR.glob(f"{plain.spec['extracts'][0]['sha256']}-*.parquet"))) == 1
+    expected = Release.objects.get(run=plain)
+    for release in Release.objects.filter(run__in=kept):
+        assert bytes(release.table) == bytes(expected.table)
+        assert json.loads(bytes(release.receipt))["sql"] == json.loads(bytes(expected.receipt))["sql"]
+        monkeypatch.setattr("sandbox.worker.source_for", None)
+        assert reproduce(release, worker).same, "by the plain plan"
+
+
+def test_a_version_in_which_units_moved_does_not_fit_a_contract_that_says_they_do_not(city, contract):
+    dataset = Dataset.objects.get(name="electricity")
+    assert contract.terms.dataset("electricity").column("district").level is Level.UNIT
+    assert contract.terms.dataset("electricity").column("month").level is Level.EVENT
+    moved = factories.electricity_rows()
+    first = moved[0]
+    moved.append({**first, "district": next(d for d in factories.DISTRICTS if d != first["district"])})
+    factories.publish_version(dataset, city.power, schema=factories.ELECTRICITY, rows=moved)
+    with pytest.raises(Refused, match=r"dataset\.no_version"):
+        ask(city, contract)
