@@ -107,10 +107,12 @@ PAYLOAD: dict[Event, frozenset[str]] = {
     Event.CONTRACT_DRAFTED: frozenset({"request", "digest"}),
     Event.CONTRACT_SIGNED: frozenset({"digest", "key", "signature", "part"}),
     Event.CONTRACT_ACTIVATED: frozenset({"digest"}),
-    Event.RUN_QUEUED: frozenset({"contract", "policy", "query", "extracts", "attempt"}),
+    Event.RUN_QUEUED: frozenset(
+        {"contract", "policy", "query", "extracts", "attempt", "answer", "lane", "charge"}
+    ),
     Event.RUN_STARTED: frozenset({"attempt"}),
     Event.RUN_REQUEUED: frozenset({"attempt", "code"}),
-    Event.RUN_RELEASED: frozenset({"release", "result", "receipt", "contract"}),
+    Event.RUN_RELEASED: frozenset({"release", "result", "receipt", "contract", "answer"}),
     Event.RUN_FAILED: frozenset({"code"}),
     Event.RUN_CANCELLED: frozenset({"code"}),
     Event.RELEASE_DOWNLOADED: frozenset({"format", "contract"}),

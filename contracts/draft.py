@@ -13,7 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from audit.refusals import Refused
 from catalog.models import Dataset
 from catalog.schema import Column, ColumnKind, ColumnType, Grade, Schema
-from contracts.models import AccessRequest
+from contracts.lanes import Choices, in_lanes, privacy_terms
+from contracts.models import AccessRequest, Decision
 from contracts.policy.strictest import check_grade, defaults_for, strictest
 from contracts.policy.terms import (
     Aggregate,
@@ -25,6 +26,7 @@ from contracts.policy.terms import (
     Level,
     Terms,
 )
+from contracts.states import Part
 
 RETENTION_DAYS = 365
 _NUMBERS = (ColumnType.INTEGER, ColumnType.DECIMAL)
@@ -55,7 +57,11 @@ def draft_terms(request: AccessRequest, *, now: datetime) -> Terms:
         for item in request.items.select_related("dataset__provider").order_by("dataset__name")
     ]
     decisions = list(request.decisions.all())
-    datasets = tuple(_dataset_term(dataset, columns) for dataset, columns in items)
+    grades = [_grade(_schema_of(dataset), columns) for dataset, columns in items]
+    datasets = tuple(
+        in_lanes(_dataset_term(dataset, columns), _lanes(dataset, decisions), grade)
+        for (dataset, columns), grade in zip(items, grades, strict=True)
+    )
     return Terms(
         assigners=tuple(sorted({dataset.provider.iri for dataset, _columns in items})),
         assignee=request.organization.iri,
@@ -63,7 +69,8 @@ def draft_terms(request: AccessRequest, *, now: datetime) -> Terms:
         scenario=request.scenario,
         datasets=datasets,
         joins=_joins([(dataset.name, _schema_of(dataset)) for dataset, _columns in items]),
-        disclosure=_disclosure(items, [d.limits for d in decisions]),
+        disclosure=_disclosure(grades, [d.limits for d in decisions]),
+        privacy=privacy_terms(datasets, grades, [d.limits for d in decisions]),
         max_runs=min(
             [request.max_runs, *(d.limits["max_runs"] for d in decisions if "max_runs" in d.limits)]
         ),
@@ -138,8 +145,13 @@ def _grade(schema: Schema, names: list[str]) -> Grade:
     return max(c.grade for c in schema.columns if c.kind is ColumnKind.PRIVACY_UNIT or c.name in names)
 
 
-def _disclosure(items: list[tuple[Dataset, list[str]]], limits: list[dict[str, Any]]) -> DisclosureTerms:
-    grades = [_grade(_schema_of(dataset), columns) for dataset, columns in items]
+def _lanes(dataset: Dataset, decisions: list[Decision]) -> Choices:
+    """What its own provider chose; nobody else decides in which lane its numbers leave."""
+    own = (d for d in decisions if d.part == Part.PROVIDER and d.organization_id == dataset.provider_id)
+    return next((d.limits.get("lanes", {}) for d in own), {})
+
+
+def _disclosure(grades: list[Grade], limits: list[dict[str, Any]]) -> DisclosureTerms:
     terms = strictest(*(defaults_for(grade) for grade in grades))
     known = {field.name for field in fields(DisclosureTerms)}
     for limit in limits:

@@ -1,4 +1,4 @@
-"""Computations, their runs, and what was released."""
+"""Computations, their runs, what was answered, and what was released."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import uuid
 from typing import Any
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -39,6 +41,66 @@ class Computation(models.Model):
         return self.title or self.digest[7:19]
 
 
+class Answer(Recorded):
+    """One bare question over certain extracts under one policy: asked once, paid once, answered once, kept.
+
+    The ledger of everything that was ever told, over all users, contracts and versions. A repeat gets the same
+    table; a new answer is compared with those before it; the private lane's charges are never given back.
+    The database refuses to change or delete what was charged or given.
+    """
+
+    KIND = "answer"
+    EVENTS = {"": frozenset({Event.RUN_QUEUED})}
+    ABOUT = ("run", "first_run")
+
+    key = models.CharField(max_length=80, unique=True)  # sandbox.answers.answer_key
+    first_run = models.UUIDField()  # uid of the run that asked first
+    contract = models.ForeignKey(Contract, on_delete=models.PROTECT, related_name="answers")  # that paid
+    lane = models.CharField(max_length=10)  # contracts.policy.terms.Lane
+    datasets = ArrayField(models.UUIDField())  # uids in the catalog: the lineages it draws on
+    measured = ArrayField(
+        models.CharField(max_length=90)
+    )  # "uid.column", or "uid." for counts of rows and units
+    query = models.JSONField()  # the bare question
+    extracts = models.JSONField()  # sandbox.spec.ExtractRef of each source
+    charge = models.BigIntegerField(default=0)  # micro-rho
+    asked = models.DateTimeField(auto_now_add=True)
+    refused = models.DateTimeField(null=True)  # too close to what was told before: stays so
+    given = models.DateTimeField(null=True)
+    table = models.BinaryField(null=True)  # Arrow IPC stream of the protected answer of the bare question
+    evidence = models.BinaryField(null=True)
+    outline = models.BinaryField(null=True)  # Arrow IPC: sandbox.engines.overlap; table lane only
+    summary = models.JSONField(null=True)
+    compared = models.JSONField(
+        null=True
+    )  # earlier answers: key, and over how many contributors the closest differ
+    sql_digest = models.CharField(max_length=80, blank=True)
+
+    class Meta:
+        ordering = ["-asked"]
+        verbose_name = _("answer")
+        verbose_name_plural = _("answers")
+        indexes = [
+            GinIndex(fields=["datasets"], name="answer_datasets"),
+            GinIndex(fields=["measured"], name="answer_measured"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(charge__gte=0), name="answer_charge"),
+            models.CheckConstraint(
+                condition=models.Q(given=None)
+                | models.Q(table__isnull=False, evidence__isnull=False, refused=None),
+                name="answer_given_whole",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.key[7:19]
+
+    @property
+    def audit_parties(self) -> tuple[str, ...]:
+        return self.contract.audit_parties
+
+
 class Run(Stateful):
     """One execution. `spec` is frozen at submission: whatever happens later, this is what was asked for."""
 
@@ -52,17 +114,23 @@ class Run(Stateful):
     contract = models.ForeignKey(Contract, on_delete=models.PROTECT, related_name="runs")
     submitted_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     spec = models.JSONField()  # sandbox.spec.RunSpec
+    answer = models.ForeignKey(Answer, on_delete=models.PROTECT, null=True, related_name="runs")
+    charged = models.BooleanField(default=True)  # one run of the contract; a repeat costs nothing
     queued = models.DateTimeField(auto_now_add=True)
     started = models.DateTimeField(null=True)
     finished = models.DateTimeField(null=True)
     engine_seconds = models.FloatField(null=True)  # for the operator; never shown to the requester
     cancel_requested = models.BooleanField(default=False)
     failure = models.CharField(max_length=20, choices=Failure, blank=True)
+    cause = models.CharField(
+        max_length=60, blank=True
+    )  # of the failure, for the operator; never shown to others
 
     # Who works on it: a fresh `claim` per attempt fences off a worker that was presumed dead (P4).
     claim = models.UUIDField(null=True)
     lease = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
+    due = models.DateTimeField(null=True)  # the work is done; its end is told at this moment and not before
 
     class Meta:
         ordering = ["-queued"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime, timedelta
 
 from celery import current_app
 from django.db import transaction
@@ -19,9 +20,15 @@ def nudge(run_uid: object) -> None:
     transaction.on_commit(lambda: _send(str(run_uid)))
 
 
-def _send(run_uid: str) -> None:
+def finish_later(run_uid: object, due: datetime) -> None:
+    """Call inside the transaction that held the run."""
+    transaction.on_commit(lambda: _send(str(run_uid), "sandbox.finish", due))
+
+
+def _send(run_uid: str, task: str = "sandbox.run", due: datetime | None = None) -> None:
+    dies = MESSAGE_SECONDS if due is None else due + timedelta(seconds=MESSAGE_SECONDS)
     try:
-        current_app.send_task("sandbox.run", args=[run_uid], retry=False, expires=MESSAGE_SECONDS)
+        current_app.send_task(task, args=[run_uid], retry=False, eta=due, expires=dies)
     except OperationalError:
         # The broker is down: the row is written, and the sweep will send it when the broker is back.
         log.warning("broker unreachable; run %s waits for the sweep", run_uid)

@@ -7,20 +7,21 @@ from typing import Any
 
 import rfc8785
 
-from contracts.policy.terms import DisclosureTerms
+from contracts.policy.terms import Terms
 from sandbox.software import software
 from sandbox.spec import RunSpec
 
 
 def receipt(
     *, release_uid: str, run_uid: str, spec: RunSpec, query: dict[str, Any], sql_digest: str,
-    disclosure: DisclosureTerms, result_digest: str, released_us: int, audit_head: str,
+    answer: str, lane: str, charge: int, terms: Terms, result_digest: str, released_us: int, audit_head: str,
     checkpoint: dict[str, str | int],
 ) -> bytes:  # fmt: skip
     """RFC 8785 bytes. Digests are named (`sha256:`, `sm3:`); `released_us` is microseconds since the epoch, UTC.
 
-    `audit_head` is the log's head shortly before: whoever holds the receipt can demand a log that contains it.
-    `checkpoint` is the newest published one at that moment, root and size.
+    `answer` is the key under which the protected answer of the bare question is kept; `charge` is what it cost when
+    it was asked first, in micro-rho. `audit_head` is the log's head shortly before: whoever holds the receipt can
+    demand a log that contains it. `checkpoint` is the newest published one at that moment, root and size.
     """
     return rfc8785.dumps(
         {
@@ -41,7 +42,11 @@ def receipt(
                 }
                 for e in spec.extracts
             ],
-            "parameters": asdict(disclosure),
+            "answer": answer,
+            "lane": lane,
+            "charge": charge,
+            "parameters": asdict(terms.disclosure),
+            **({} if terms.privacy is None else {"privacy": asdict(terms.privacy)}),
             "software": software(),
             "result": result_digest,
             "audit_head": audit_head,

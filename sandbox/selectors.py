@@ -9,9 +9,10 @@ from django.db.models import Model, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from audit.refusals import Refused
+from contracts.policy.terms import Lane
 from parties.actors import Actor
 from parties.roles import OrganizationKind, Role
-from sandbox.models import Release, Run
+from sandbox.models import Answer, Release, Run
 
 M = TypeVar("M", bound=Model)
 
@@ -38,6 +39,20 @@ def visible_releases(actor: Actor) -> QuerySet[Release]:
     if actor.holds(Role.REVIEWER, OrganizationKind.BUREAU, OrganizationKind.OPERATOR):
         return rows
     return rows.filter(run__contract__enterprise=actor.organization)
+
+
+def lanes_of(dataset_uid: object) -> dict[str, Lane]:
+    """In which lane the numbers of a dataset have left: by column, "" for its counts."""
+    answers = (
+        Answer.objects.filter(datasets__contains=[dataset_uid]).values_list("measured", "lane").distinct()
+    )
+    prefix = f"{dataset_uid}."
+    return {
+        what.removeprefix(prefix): Lane(lane)
+        for told, lane in answers
+        for what in told
+        if what.startswith(prefix)
+    }
 
 
 def get_run(actor: Actor, uid: object) -> Run:

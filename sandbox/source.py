@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ from sandbox.guard import AggregateQuery
 from sandbox.kept import store
 from sandbox.kept.build import Stopped
 from sandbox.kept.first_level import NotKept
-from sandbox.spec import RunSpec
+from sandbox.spec import ExtractRef
 
 log = logging.getLogger("sandbox.source")
 
@@ -31,56 +31,50 @@ _never: set[str] = set()  # keys of layouts that this process has found impossib
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """`tables`: name in `sql` → index into `descriptors`, which are open for reading. `plain`: the plain plan's SQL."""
+    """`tables`: name in `sql` → index into `descriptors`, which are open for reading."""
 
-    plain: str
     sql: str
     tables: Mapping[str, int]
     descriptors: list[int]
 
 
 @contextmanager
-def plain_source(spec: RunSpec, query: AggregateQuery, terms: Terms) -> Iterator[Source]:
-    """Exactly the extracts the spec names, in its order. Raises ExtractChanged."""
+def plain(refs: Sequence[ExtractRef], sql: str) -> Iterator[Source]:
+    """Exactly these extracts, in their order. Raises ExtractChanged."""
     with ExitStack() as opened:
+        descriptors: list[int] = []
         # One by one, so that those already open are closed if the next is not what it should be.
-        descriptors = [_held(opened, extracts.open_verified(extract)) for extract in spec.extracts]
-        tables = {extract.table: place for place, extract in enumerate(spec.extracts)}
-        sql = generate(query, terms)
-        yield Source(sql, sql, tables, descriptors)
+        for ref in refs:
+            descriptors.append(extracts.open_verified(ref))
+            opened.callback(os.close, descriptors[-1])
+        yield Source(sql, {ref.table: place for place, ref in enumerate(refs)}, descriptors)
 
 
 @contextmanager
 def source_for(
-    spec: RunSpec, query: AggregateQuery, terms: Terms, keep_going: Callable[[], bool]
+    refs: Sequence[ExtractRef], query: AggregateQuery, terms: Terms, keep_going: Callable[[], bool]
 ) -> Iterator[Source]:
     """A kept table where there is one or one can be made, else the extracts. Raises ExtractChanged.
 
     The extract is verified either way. `keep_going` is asked while a table is made.
     """
-    with plain_source(spec, query, terms) as plain:
-        layout = _layout(spec, query, terms)
-        found = None if layout is None else _kept(layout, plain.descriptors[0], keep_going)
+    with plain(refs, generate(query, terms)) as source:
+        layout = _layout(refs, query, terms)
+        found = None if layout is None else _kept(layout, source.descriptors[0], keep_going)
         if layout is None or found is None:
-            yield plain
+            yield source
             return
         descriptor, facts = found
         try:
-            sql = generate_from_kept(query, terms, layout, facts)
-            yield Source(plain.plain, sql, {query.sources[0]: 0}, [descriptor])
+            yield Source(generate_from_kept(query, terms, layout, facts), {refs[0].table: 0}, [descriptor])
         finally:
             os.close(descriptor)
 
 
-def _held(opened: ExitStack, descriptor: int) -> int:
-    opened.callback(os.close, descriptor)
-    return descriptor
-
-
-def _layout(spec: RunSpec, query: AggregateQuery, terms: Terms) -> Layout | None:
-    if len(spec.extracts) != 1 or spec.extracts[0].rows < LEAST_ROWS:
+def _layout(refs: Sequence[ExtractRef], query: AggregateQuery, terms: Terms) -> Layout | None:
+    if len(refs) != 1 or refs[0].rows < LEAST_ROWS:
         return None
-    layout = layout_of(query, terms, spec.extracts[0].sha256)
+    layout = layout_of(query, terms, refs[0].sha256)
     return None if layout is None or layout.key in _never else layout
 
 

@@ -20,6 +20,9 @@ class ExtractRef:
     sha256: str
     sm3: str
 
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:

@@ -35,20 +35,24 @@ TERMINAL = frozenset({RunState.RELEASED, RunState.FAILED, RunState.CANCELLED})
 
 
 class Failure(models.TextChoices):
-    """Why a run ended without a release. The requester sees these words and nothing else (closed set)."""
+    """Why a run ended without a release. The requester sees these words and nothing else (closed set).
 
-    WALL_LIMIT = "wall_limit", _("It took longer than allowed. Ask for fewer dimensions or a shorter span.")
-    CPU_LIMIT = "cpu_limit", _("It used more computing time than allowed. Ask for fewer dimensions.")
-    MEMORY_LIMIT = "memory_limit", _("It needed more memory than allowed. Ask for fewer dimensions.")
-    OUTPUT_LIMIT = "output_limit", _("The result was larger than allowed. Ask for fewer dimensions.")
-    ENGINE_ERROR = "engine_error", _("The engine could not compute this. The operator has been told.")
+    Whatever depends on the data is NOT_RELEASABLE: the log of the worker tells the operator which limit or rule it was.
+    """
+
+    NOT_RELEASABLE = (
+        "not_releasable",
+        _(
+            "No answer to this question can be released: it is too close to what was answered before, cannot be "
+            "protected, or exceeds a limit. Ask for fewer or coarser dimensions."
+        ),
+    )
     SANDBOX_LOST = "sandbox_lost", _("The sandbox was interrupted several times. Submit it again.")
     NO_SANDBOX = (
         "no_sandbox",
         _("This machine has no working sandbox; nothing runs without one. The operator has been told."),
     )
     EXTRACT_CHANGED = "extract_changed", _("An extract is not the one on record. The operator has been told.")
-    DISCLOSURE_ERROR = "disclosure_error", _("The result could not be protected, so it was not released.")
     CONTRACT_HALTED = "contract_halted", _("The contract no longer permits this run.")
     INTERRUPTED = "interrupted", _("The run was interrupted several times. Submit it again.")
     REQUESTED = "requested", _("Cancelled by the enterprise.")

@@ -42,6 +42,12 @@ def run(run_uid: str) -> None:
     _this_process().work(run_uid)
 
 
+@current_app.task(name="sandbox.finish")  # type: ignore[untyped-decorator]
+def finish(run_uid: str) -> None:
+    """Idempotent: what was told is not due any more."""
+    execute.finish(run_uid)
+
+
 @current_app.task(name="sandbox.sweep")  # type: ignore[untyped-decorator]
 def sweep() -> None:
     execute.sweep()

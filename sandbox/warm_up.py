@@ -11,10 +11,10 @@ import pyarrow as pa
 
 from catalog.schema import ColumnType
 from contracts.policy.terms import Aggregate, ColumnRole, ColumnTerm, DatasetTerm, DisclosureTerms, Terms
-from sandbox.disclosure import protect
+from sandbox.disclosure import arrange, protect
 from sandbox.engines import generate, raw_schema
 from sandbox.formats import to_ipc
-from sandbox.guard import check_sql
+from sandbox.guard import bare, check_sql
 
 _NOW = datetime(2025, 1, 1, tzinfo=UTC)
 _TERMS = Terms(
@@ -44,6 +44,7 @@ _TERMS = Terms(
 
 def warm_up() -> None:
     query = check_sql("SELECT d, COUNT(*) AS n, SUM(m) AS s FROM t GROUP BY d", _TERMS)
-    generate(query, _TERMS)
-    empty: pa.Table = raw_schema(query, _TERMS).empty_table()
-    to_ipc(protect(empty, query, _TERMS).table)
+    question = bare(query)
+    generate(question, _TERMS)
+    empty: pa.Table = raw_schema(question, _TERMS).empty_table()
+    to_ipc(arrange(protect(empty, question, _TERMS).table, query, _TERMS))

@@ -9,28 +9,32 @@ import logging
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 from django.conf import settings
 
 from audit.refusals import Refused
 from contracts.policy.canonical import digest
-from contracts.policy.terms import Terms
+from contracts.policy.terms import Lane, Terms
 from sandbox import extracts
-from sandbox.disclosure import protect
-from sandbox.formats import to_ipc
-from sandbox.guard import AggregateQuery
+from sandbox.disclosure import Protected, arrange, protect
+from sandbox.disclosure.memory import MAX_PAIRS, Remembered, candidates
+from sandbox.engines import generate, overlap
+from sandbox.formats import from_ipc, to_ipc
+from sandbox.guard import AggregateQuery, bare
 from sandbox.isolation.jail import NoSandbox
 from sandbox.isolation.job import Job, Kind
 from sandbox.isolation.limits import Limits
 from sandbox.isolation.outcome import Outcome, Status
 from sandbox.isolation.spares import SparePool
-from sandbox.services.execute import Claimed, Result, claim, end, give_back, keep, release
-from sandbox.source import Source, plain_source, source_for
-from sandbox.spec import RunSpec
+from sandbox.models import Answer
+from sandbox.services.answers import refuse
+from sandbox.services.execute import Claimed, Compared, Given, claim, end, give, give_back, hold, keep
+from sandbox.source import Source, plain, source_for
+from sandbox.spec import ExtractRef, RunSpec
 from sandbox.states import Failure
 from sandbox.warm_up import warm_up
 
@@ -38,15 +42,6 @@ log = logging.getLogger("sandbox.worker")
 
 KEEP_SECONDS = 1.0
 MAX_RAW_ROWS = 100_000
-
-_ENDS = {
-    Status.WALL_LIMIT: Failure.WALL_LIMIT,
-    Status.CPU_LIMIT: Failure.CPU_LIMIT,
-    Status.MEMORY_LIMIT: Failure.MEMORY_LIMIT,
-    Status.OUTPUT_LIMIT: Failure.OUTPUT_LIMIT,
-    Status.ENGINE_ERROR: Failure.ENGINE_ERROR,
-    Status.BAD_ANSWER: Failure.ENGINE_ERROR,
-}
 
 
 class Worker:
@@ -72,34 +67,87 @@ class Worker:
             end(claimed, Failure.EXTRACT_CHANGED)
         except Exception as error:  # noqa: BLE001  # whatever it is, the run must end in a clear state
             log.error("run %s: %s", run_uid, _where(error))
-            end(claimed, Failure.ENGINE_ERROR)
+            hold(claimed, cause=_where(error))
 
     def close(self) -> None:
         self.pool.close()
 
     def recompute(self, spec: RunSpec, query: AggregateQuery, terms: Terms) -> bytes:
-        """The protected table's bytes, computed anew; nothing is stored. Raises what keeps it from being computed."""
-        with plain_source(spec, query, terms) as source:
+        """The released table's bytes, computed anew; nothing is stored. Raises what keeps it from being computed."""
+        question = bare(query)
+        with plain(spec.extracts, generate(question, terms)) as source:
             outcome = self._in_jail(source, lambda: True)
         if outcome.table is None:
-            raise NotProtectable(outcome.status)
-        return _published(outcome.table, query, terms).table
+            raise NotReleasable(outcome.status)
+        return to_ipc(arrange(_protected(outcome.table, question, terms).table, query, terms))
 
     def _compute(self, claimed: Claimed) -> None:
+        if claimed.asked.repeated:
+            hold(claimed)
+            return
         heart = Heart(claimed)
-        with source_for(claimed.spec, claimed.query, claimed.terms, heart) as source:
-            outcome = self._in_jail(source, heart)
-        if outcome.status is not Status.OK:
-            log.warning("run %s: the jail ended %s", claimed.run.uid, outcome.status)
-        if outcome.status is Status.OK and outcome.table is not None:
-            _protect_and_release(claimed, source.plain, outcome.engine_seconds, outcome.table)
-        elif outcome.status is Status.CANCELLED and heart.stopped_by is not None:
-            if heart.stopped_by is not Failure.INTERRUPTED:
+        try:
+            self._answer(claimed, heart)
+        except NotReleasable as error:
+            log.warning("run %s: not releasable: %s", claimed.run.uid, error)
+            hold(claimed, cause=str(error))
+        except JailEnded as ended:
+            log.warning("run %s: the jail ended %s", claimed.run.uid, ended.status)
+            if ended.status is Status.SANDBOX_LOST:
+                give_back(claimed)
+            elif heart.stopped_by is None:
+                hold(claimed, cause=str(ended.status))
+            elif heart.stopped_by is not Failure.INTERRUPTED:
                 end(claimed, heart.stopped_by)
-        elif outcome.status is Status.SANDBOX_LOST:
-            give_back(claimed)
-        else:
-            end(claimed, _ENDS.get(outcome.status, Failure.ENGINE_ERROR))
+
+    def _answer(self, claimed: Claimed, heart: Heart) -> None:
+        """Compute, protect, compare with what was told before, keep."""
+        if claimed.answer.refused is not None:
+            raise NotReleasable("overlap")
+        question, terms, extracts = claimed.asked.query, claimed.terms, claimed.spec.extracts
+        sql = generate(question, terms)
+        outcome = self._run(source_for(extracts, question, terms, heart), heart)
+        assert outcome.table is not None
+        protected = _protected(outcome.table, question, terms)
+        compared: dict[int, Compared] = {}
+        outline = None
+        if claimed.asked.lane is Lane.TABLE:
+            outline = self._run(plain(extracts, overlap.outline(question, terms)), heart).table
+        given = Given(
+            table=to_ipc(protected.table), evidence=to_ipc(protected.evidence),
+            outline=None if outline is None else to_ipc(outline), summary=protected.summary,
+            sql_digest=digest(sql.encode()),
+        )  # fmt: skip
+        while missed := give(claimed, given, compared):
+            assert outline is not None  # only tables are compared
+            new = Remembered(question, terms, protected.table, outline)
+            compared |= {answer.pk: self._compare(claimed, new, answer, heart) for answer in missed}
+        hold(claimed, engine_seconds=outcome.engine_seconds)
+
+    def _compare(self, claimed: Claimed, new: Remembered, answer: Answer, heart: Heart) -> Compared:
+        """Raise NotReleasable where a number of the new answer tells, with one of this answer, of a few."""
+        old = remembered(answer)
+        pairs = candidates(new, old)
+        closest = None
+        if len(pairs) > MAX_PAIRS:
+            closest = 1  # too many to look at each: taken for close
+        elif pairs:
+            both = [*claimed.spec.extracts, *(_earlier(ExtractRef(**e)) for e in answer.extracts)]
+            sql = overlap.differences(new.query, new.terms, old.query, old.terms, pairs)
+            found = self._run(plain(both, sql), heart).table
+            assert found is not None
+            closest = min((units for units in found.column("units").to_pylist() if units), default=None)
+        if closest is not None and closest < max(new.k, old.k):
+            refuse(claimed.answer)
+            raise NotReleasable("overlap")
+        return Compared(answer.key, closest)
+
+    def _run(self, opening: AbstractContextManager[Source], heart: Callable[[], bool]) -> Outcome:
+        with opening as source:
+            outcome = self._in_jail(source, heart)
+        if outcome.status is not Status.OK or outcome.table is None:
+            raise JailEnded(outcome.status)
+        return outcome
 
     def _in_jail(self, source: Source, keep_going: Callable[[], bool]) -> Outcome:
         job = Job(Kind.SQL, source.sql, source.tables, max_rows=MAX_RAW_ROWS)
@@ -121,44 +169,34 @@ class Heart:
         return self.stopped_by is None
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
-    """What may leave (`table`, `summary`), and what tells a reviewer why (`evidence`), serialized."""
-
-    table: bytes
-    evidence: bytes
-    summary: dict[str, Any]
+class NotReleasable(Exception):
+    """Totals would tell what is withheld, or an earlier answer would; the text is for the operator."""
 
 
-class NotProtectable(Exception):
-    """Totals would tell values that are withheld although everything that helps is withheld."""
+class JailEnded(Exception):
+    def __init__(self, status: Status) -> None:
+        super().__init__(str(status))
+        self.status = status
 
 
-def _published(raw: pa.Table, query: AggregateQuery, terms: Terms) -> Published:
-    protected = protect(raw, query, terms)
-    if protected.exposed:
-        raise NotProtectable(", ".join(protected.exposed))
-    parts = [protected.table] if protected.totals is None else [protected.table, protected.totals]
-    return Published(to_ipc(pa.concat_tables(parts)), to_ipc(protected.evidence), protected.summary)
-
-
-def _protect_and_release(claimed: Claimed, sql: str, engine_seconds: float, raw: pa.Table) -> None:
+def _protected(raw: pa.Table, query: AggregateQuery, terms: Terms) -> Protected:
     try:
-        published = _published(raw, claimed.query, claimed.terms)
-    except (NotProtectable, Refused, ValueError, ArithmeticError, pa.ArrowException, KeyError) as error:
-        log.error("run %s could not be protected: %s", claimed.run.uid, _where(error))
-        end(claimed, Failure.DISCLOSURE_ERROR)
-        return
-    release(
-        claimed,
-        Result(
-            table=published.table,
-            evidence=published.evidence,
-            summary=published.summary,
-            sql_digest=digest(sql.encode()),
-            engine_seconds=engine_seconds,
-        ),
-    )
+        protected = protect(raw, query, terms)
+    except (Refused, ValueError, ArithmeticError, pa.ArrowException, KeyError) as error:
+        raise NotReleasable(_where(error)) from error
+    if protected.exposed:
+        raise NotReleasable("exposed")
+    return protected
+
+
+def _earlier(extract: ExtractRef) -> ExtractRef:
+    return replace(extract, table=overlap.EARLIER + extract.table)
+
+
+def remembered(answer: Answer) -> Remembered:
+    query = AggregateQuery.from_json(answer.query)
+    table, outline = (from_ipc(bytes(part or b"")) for part in (answer.table, answer.outline))
+    return Remembered(query, answer.contract.terms, table, outline)
 
 
 def _where(error: BaseException) -> str:

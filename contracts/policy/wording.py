@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Final, NamedTuple
 
 from catalog.schema import ColumnType
-from contracts.policy.terms import Aggregate, ColumnRole, ColumnTerm, DatasetTerm, JoinTerm, Terms
+from contracts.policy.terms import Aggregate, ColumnRole, ColumnTerm, DatasetTerm, JoinTerm, Lane, Terms
 
 BEIJING: Final = timezone(timedelta(hours=8))
 SHOWN_VALUES: Final = 12  # of a dimension's domain; the signed document lists all
@@ -50,6 +50,21 @@ _WORDS: Final[dict[str, _Said]] = {
         "{column}: may be grouped and filtered by; values {values}.",
     ),
     "measure_text": _Said("{column}：可以{functions}。", "{column}: may be {functions}."),
+    "lane_table": _Said("精确表", "exact tables"),
+    "lane_perturbed": _Said("单元格密钥扰动", "small changes by cell key"),
+    "lane_private": _Said("差分隐私", "differential privacy"),
+    "counts_lane_text": _Said(
+        "记录数与主体数的发布方式：{lane}。", "Counts of records and units leave as: {lane}."
+    ),
+    "measure_lane_text": _Said("{column}的发布方式：{lane}。", "{column} leaves as: {lane}."),
+    "bounds_text": _Said(
+        "每个主体对一个单元格的贡献按 {low} 至 {high} 计。",
+        "What one unit contributes to a cell is taken as {low} to {high}.",
+    ),
+    "budget_text": _Said(
+        "该数据集在所有合约下合计的隐私预算为 ρ = {rho}，用完为止，不会恢复。",
+        "All contracts together may ever spend a privacy budget of ρ = {rho} on this dataset; nothing refills it.",
+    ),
     "join_key_text": _Said("{column}：只用于关联。", "{column}: for joining only."),
     "count": _Said("计数", "counted"),
     "sum": _Said("求和", "summed"),
@@ -77,6 +92,26 @@ _WORDS: Final[dict[str, _Said]] = {
     "exact_counts_text": _Said("计数不取整。", "Counts are not rounded."),
     "digits_text": _Said("总和保留 {digits} 位有效数字。", "Sums keep {digits} significant digits."),
     "exact_sums_text": _Said("总和不取舍。", "Sums are not rounded."),
+    "complement_text": _Said(
+        "从合计中减去已公布的单元格后，余下部分至少由 {n} 个主体构成。",
+        "What is left of a total after its published cells stands for at least {n} units.",
+    ),
+    "zeros_text": _Said("没有记录的单元格公布为 0。", "Cells without records are published as 0."),
+    "no_zeros_text": _Said(
+        "没有记录的单元格与不予公布的单元格看起来一样。", "Cells without records look like withheld ones."
+    ),
+    "memory_text": _Said(
+        "最多 {answers} 张不同的精确表；每张新表都与此前对任何人公布的表比较，相差不足最低主体数的不予公布；"
+        "因数据原因被拒绝 {refusals} 次后，不再提供精确表。",
+        "At most {answers} different exact tables; each new one is compared with all that anyone was given before and "
+        "refused where they differ by too few units; after {refusals} refusals that depend on data exact tables end.",
+    ),
+    "privacy_text": _Said(
+        "差分隐私：合约的隐私预算为 ρ = {rho}，每个问题最多 ρ = {query}；δ = 10 的负 {delta} 次方；"
+        "每个主体最多计入 {groups} 个单元格，每个单元格最多计 {rows} 条记录。",
+        "Differential privacy: the contract may spend ρ = {rho}, one question at most ρ = {query}; delta is "
+        "10^-{delta}; one unit counts in at most {groups} cells, with at most {rows} records in each.",
+    ),
     "size_text": _Said(
         "一份结果最多 {dimensions} 个维度、{cells} 个单元格。",
         "A result has at most {dimensions} dimensions and {cells} cells.",
@@ -130,6 +165,8 @@ class _Writer:
     def _dataset(self, dataset: DatasetTerm) -> Iterator[str]:
         for column in dataset.columns:
             yield self._column(dataset, column)
+        if dataset.lanes != {Lane.TABLE}:
+            yield from self._lanes(dataset)
         if dataset.unit is None:
             yield self._say("no_unit_text")
 
@@ -140,6 +177,18 @@ class _Writer:
             return self._say("dimension_text", column=name, values=self._values(column))
         functions = self._list([self._say(_FUNCTIONS[a]) for a in column.aggregates if a in _FUNCTIONS])
         return self._say(f"{column.role}_text", column=name, functions=functions)
+
+    def _lanes(self, dataset: DatasetTerm) -> Iterator[str]:
+        yield self._say("counts_lane_text", lane=self._say(f"lane_{dataset.lane}"))
+        for column in dataset.columns:
+            if column.role is ColumnRole.MEASURE:
+                said = self._say(
+                    "measure_lane_text", column=column.name, lane=self._say(f"lane_{column.lane}")
+                )
+                bounds = self._say("bounds_text", low=column.low, high=column.high)
+                yield f"{said} {bounds}" if column.low or column.high else said
+        if dataset.budget:
+            yield self._say("budget_text", rho=_rho(dataset.budget))
 
     def _values(self, column: ColumnTerm) -> str:
         shown = self._list([_value(value, column.type) for value in column.domain[:SHOWN_VALUES]])
@@ -162,6 +211,14 @@ class _Writer:
             "round_text" if rules.round_counts > 1 else "exact_counts_text", base=rules.round_counts
         )
         yield self._say("digits_text" if rules.sum_digits else "exact_sums_text", digits=rules.sum_digits)
+        yield self._say("complement_text", n=rules.complement_contributors)
+        yield self._say("zeros_text" if rules.show_zeros else "no_zeros_text")
+        yield self._say("memory_text", answers=rules.max_releases, refusals=rules.max_refusals)
+        if (privacy := terms.privacy) is not None:
+            yield self._say(
+                "privacy_text", rho=_rho(privacy.contract_budget), query=_rho(privacy.query_budget),
+                delta=privacy.delta_exponent, groups=privacy.max_groups, rows=privacy.max_rows,
+            )  # fmt: skip
         yield self._say("size_text", dimensions=rules.max_dimensions, cells=rules.max_cells)
 
     def _say(self, key: str, **values: object) -> str:
@@ -176,6 +233,11 @@ class _Writer:
 
     def _time(self, moment: datetime) -> str:
         return self._say("time", at=moment.astimezone(BEIJING))
+
+
+def _rho(micro: int) -> str:
+    """Millionths of rho as a plain decimal."""
+    return f"{micro // 1_000_000}.{micro % 1_000_000:06d}".rstrip("0").rstrip(".")
 
 
 def _value(value: str, column_type: ColumnType) -> str:

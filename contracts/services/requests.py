@@ -6,7 +6,7 @@ Granted by all of them, a contract is drawn up from it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -22,16 +22,21 @@ from catalog.models import Dataset
 from catalog.states import DatasetState
 from contracts import permissions
 from contracts.draft import check_columns
+from contracts.lanes import Choices, check_choices
 from contracts.models import AccessRequest, Contract, Decision, RequestItem
-from contracts.policy.terms import DisclosureTerms
-from contracts.policy.validate import DISCLOSURE_BOUNDS, MAX_RETENTION_DAYS, MAX_RUNS
+from contracts.policy.validate import DISCLOSURE_BOUNDS, MAX_RETENTION_DAYS, MAX_RUNS, PRIVACY_BOUNDS
 from contracts.services.drawing_up import draw_up
 from contracts.states import Outcome, Part, RequestState
 from parties.actors import Actor
 from parties.models import Organization
 from parties.roles import OrganizationKind
 
-_LIMITS = {**DISCLOSURE_BOUNDS, "max_runs": (1, MAX_RUNS), "retention_days": (1, MAX_RETENTION_DAYS)}
+_LIMITS = {
+    **DISCLOSURE_BOUNDS,
+    **PRIVACY_BOUNDS,
+    "max_runs": (1, MAX_RUNS),
+    "retention_days": (1, MAX_RETENTION_DAYS),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +104,13 @@ def decide_request(
     outcome: str,
     reason: str,
     limits: Mapping[str, int] | None = None,
+    lanes: Choices | None = None,
 ) -> AccessRequest:
     """Decide the actor's part. One decline closes the request; the last grant draws up the contract.
 
-    `limits` asks for stricter terms (fields of DisclosureTerms, max_runs, retention_days).
-    Raises Refused: role.missing, request.own, .closed, .nothing_to_decide, .outcome, .reason, .limits.
+    `limits` asks for stricter terms (fields of DisclosureTerms and PrivacyTerms, max_runs, retention_days).
+    `lanes` is for providers: in which lane the numbers of their own datasets leave (contracts.lanes).
+    Raises Refused: role.missing, request.own, .closed, .nothing_to_decide, .outcome, .reason, .limits, .lanes.
     """
     request = AccessRequest.objects.select_for_update().get(pk=request.pk)
     decision = permissions.open_decision(actor, request)
@@ -112,6 +119,9 @@ def decide_request(
     if not reason.strip():
         raise Refused("request.reason", _("Give your reason; the enterprise will read it."))
     decision.limits = _checked_limits(limits or {})
+    if lanes:
+        check_choices(lanes, _own_datasets(decision))
+        decision.limits["lanes"] = {what: dict(choice) for what, choice in lanes.items()}
     decision.outcome, decision.reason = outcome, reason.strip()[:2000]
     decision.decided_by, decision.decided = actor.user, timezone.now()
     decision.new_event()
@@ -155,7 +165,12 @@ def _check_fields(request: AccessRequest) -> None:
         ) from error
 
 
-def _checked_limits(limits: Mapping[str, Any]) -> dict[str, int]:
+def _own_datasets(decision: Decision) -> list[str]:
+    items = decision.request.items.filter(dataset__provider=decision.organization)
+    return list(items.values_list("dataset__name", flat=True)) if decision.part == Part.PROVIDER else []
+
+
+def _checked_limits(limits: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in limits.items():
         low, high = _LIMITS.get(name, (1, 0))
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
@@ -168,4 +183,4 @@ def _checked_limits(limits: Mapping[str, Any]) -> dict[str, int]:
     return dict(limits)
 
 
-LIMIT_NAMES = (*(field.name for field in fields(DisclosureTerms)), "max_runs", "retention_days")
+LIMIT_NAMES = (*_LIMITS,)

@@ -15,6 +15,7 @@ from catalog.selectors import versions_of
 from contracts.draft import offered_role
 from contracts.models import AccessRequest, Contract
 from contracts.policy.canonical import parse
+from contracts.policy.terms import Lane
 from contracts.states import ContractState, Outcome, Purpose, RequestState
 from sandbox.formats import from_ipc, rows
 from sandbox.models import Release, Run
@@ -147,11 +148,22 @@ class RequestOut(s.ModelSerializer[AccessRequest]):
         )  # fmt: skip
 
 
+class LaneIn(s.Serializer[Any]):
+    lane = s.ChoiceField(choices=[lane.value for lane in Lane])
+    low = s.IntegerField(required=False, help_text="Private lane: one unit adds at least this to a cell.")
+    high = s.IntegerField(required=False)
+
+
 class DecisionIn(s.Serializer[Any]):
     outcome = s.ChoiceField(choices=Outcome.choices)
     reason = s.CharField(max_length=2000)
     limits = s.DictField(
         child=s.IntegerField(), required=False, help_text="Stricter terms: k, dominance, max_runs, …"
+    )
+    lanes = s.DictField(
+        child=LaneIn(),
+        required=False,
+        help_text="For providers, by measure (`electricity.kwh`; `electricity.` for counts): how its numbers leave.",
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.paginator import Page, Paginator
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from audit.events import Event
 from audit.models import Entry
@@ -164,7 +165,29 @@ class EvidencePage:
         }
         shown = [row for row in rows if outcome in ("", row["outcome"])]
         self.page: Page[dict[str, Any]] = Paginator(shown, EVIDENCE_ROWS).get_page(number)
-        self._dimensions = [d["label"] for d in release.run.computation.query["dimensions"]]
+        # The evidence is that of the bare question, whose dimensions stand in an order of their own.
+        called = {tuple(d["column"]): d["label"] for d in release.run.computation.query["dimensions"]}
+        bare = release.run.answer.query["dimensions"] if release.run.answer else []
+        self._dimensions = [called[tuple(d["column"])] for d in bare] or list(called.values())
+        self.compared = (release.run.answer.compared or []) if release.run.answer else []
+
+    @property
+    def comparison(self) -> str:
+        """In words: with how many earlier answers this one was compared, and how close the closest came."""
+        if not self.compared:
+            return _("There was no earlier answer about the same data to compare with.")
+        closest = [c["closest"] for c in self.compared if c["closest"] is not None]
+        said = ngettext(
+            "Compared with %(count)d earlier answer about the same data.",
+            "Compared with %(count)d earlier answers about the same data.",
+            len(self.compared),
+        ) % {"count": len(self.compared)}
+        if not closest:
+            return f"{said} " + _("No two numbers come close to each other.")
+        near = _(
+            "The closest two numbers that are not over the same contributions differ by %(units)d contributors."
+        )
+        return f"{said} {near % {'units': min(closest)}}"
 
     @property
     def table(self) -> Table:

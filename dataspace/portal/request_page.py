@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrOrPromise
@@ -15,16 +16,17 @@ from catalog.names import title_of
 from catalog.schema import Column
 from catalog.selectors import with_current
 from contracts import permissions
-from contracts.draft import draft_terms
+from contracts.draft import draft_terms, offered_columns, offered_role
 from contracts.models import AccessRequest, Contract, Decision
-from contracts.policy.terms import Terms
+from contracts.policy.terms import ColumnRole, Lane, Terms
 from contracts.services.requests import contract_of
 from contracts.states import Outcome, RequestState
 from dataspace.portal.doors import address, reason_against
-from dataspace.portal.forms.requests import LIMITS, DecisionForm
+from dataspace.portal.forms.decisions import LANES, LIMITS, DecisionForm, Measurable
 from dataspace.portal.parts import Crumb, Fact, Step
 from parties.actors import Actor
 from parties.names import name_of
+from sandbox.selectors import lanes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ class RequestPage:
 
     @cached_property
     def form(self) -> DecisionForm:
-        return self._form or DecisionForm(terms=standing_terms(self._asked))
+        return self._form or decision_form(self._actor, self._asked)
 
     @cached_property
     def decide_url(self) -> str:
@@ -175,6 +177,32 @@ def standing_terms(asked: AccessRequest) -> Terms | None:
         return None
 
 
+def decision_form(actor: Actor, asked: AccessRequest, data: QueryDict | None = None) -> DecisionForm:
+    return DecisionForm(data, terms=standing_terms(asked), measurables=_measurables(actor, asked))
+
+
+def _measurables(actor: Actor, asked: AccessRequest) -> list[Measurable]:
+    """What is asked of the reader's own datasets: the counts, and each measure."""
+    found = []
+    for item in asked.items.select_related("dataset").order_by("dataset__name"):
+        dataset = item.dataset
+        if (
+            actor.organization is None
+            or dataset.provider_id != actor.organization.pk
+            or dataset.current is None
+        ):
+            continue
+        title, used = title_of(dataset), lanes_of(dataset.uid)
+        counts = _("%(dataset)s: counts of records and units") % {"dataset": title}
+        found.append(Measurable(f"{dataset.name}.", counts, bounded=False, used=used.get("")))
+        for column in offered_columns(dataset.current.schema):
+            if column.name in item.columns and offered_role(column) is ColumnRole.MEASURE:
+                label = f"{title}: {column.meaning or column.name}"
+                used_lane = used.get(column.name)
+                found.append(Measurable(f"{dataset.name}.{column.name}", label, bounded=True, used=used_lane))
+    return found
+
+
 def _asked(dataset: Dataset, columns: list[str]) -> Asked:
     schema = dataset.current.schema if dataset.current else None
     meant = [(name, schema.column(name) if schema else None) for name in columns]
@@ -195,6 +223,10 @@ def _decision_step(asked: AccessRequest, decision: Decision) -> Step:
 
 
 def _limit_facts(decision: Decision) -> list[Fact]:
-    return [
+    limits = [
         Fact(LIMITS[name], value, kind="number") for name, value in decision.limits.items() if name in LIMITS
+    ]
+    lanes = decision.limits.get("lanes", {})
+    return limits + [
+        Fact(what.removesuffix("."), LANES[Lane(choice["lane"])]) for what, choice in lanes.items()
     ]

@@ -228,6 +228,9 @@ CELERY_BEAT_SCHEDULE = {
 # Limits of one computation (sandbox/isolation/limits.py says what each means).
 SANDBOX_LIMITS = Limits(cpu_seconds=120, wall_seconds=300.0, memory_bytes=2048 * 1024 * 1024, threads=2)
 
+# What became of a run is told a whole number of these after it was queued: how long the work took tells of the data.
+RELEASE_TICK_SECONDS = env.number("DATASPACE_RELEASE_TICK", 5)
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

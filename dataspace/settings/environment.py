@@ -27,6 +27,14 @@ def switch(name: str, *, default: bool) -> bool:
     return text(name, str(default)).strip().lower() in {"1", "true", "yes", "on"}
 
 
+def number(name: str, default: int) -> int:
+    """A whole number from 0."""
+    value = text(name, str(default)).strip()
+    if not (value.isascii() and value.isdigit()):
+        raise ImproperlyConfigured(f"{name} must be a whole number from 0, such as {default}.")
+    return int(value)
+
+
 def listed(name: str, default: list[str]) -> list[str]:
     value = os.environ.get(name, "")
     return [part.strip() for part in value.split(",") if part.strip()] or default

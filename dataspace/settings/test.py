@@ -19,6 +19,7 @@ from dataspace.settings.base import *  # noqa: F403
 
 LANGUAGE_CODE = "en"  # tests read the words as the code says them, compiled translations or not
 CELERY_BROKER_URL = "memory://"
+RELEASE_TICK_SECONDS = 0
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # noqa: F405  # whitenoise warns about a folder that is not there
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {

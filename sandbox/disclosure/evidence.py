@@ -51,12 +51,8 @@ def evidence_table(query: AggregateQuery, verdicts: Mapping[str, Withholding], t
     return pa.Table.from_pylist(rows, schema=EVIDENCE)
 
 
-def summary(query: AggregateQuery, table: pa.Table, terms: Terms) -> dict[str, Any]:
-    """What the requester may know: rules with parameters, and how many values are not shown.
-
-    Everything here follows from the contract, the question and the published table; empty and withheld
-    values are counted together.
-    """
+def summary(query: AggregateQuery, terms: Terms) -> dict[str, Any]:
+    """What the requester may know of how the answer was protected; follows from contract and question alone."""
     limits = terms.disclosure
     rules: list[dict[str, Any]] = [{"rule": Rule.MIN_CONTRIBUTORS.value, "k": limits.min_contributors}]
     if any(m.aggregate in SUMMED for m in query.measures):
@@ -72,9 +68,23 @@ def summary(query: AggregateQuery, table: pa.Table, terms: Terms) -> dict[str, A
     return {
         "rules": rules,
         "marker": MARKER,
-        "rows": table.num_rows,
-        "values": table.num_rows * len(query.measures),
-        "not_shown": sum(table.column(m.label).null_count for m in query.measures),
         "undeclared_values": "not_counted" if query.dimensions else "counted",
+    }
+
+
+def shown(query: AggregateQuery, table: pa.Table) -> dict[str, Any]:
+    """How many values of the arranged table are not shown; empty and withheld ones are counted together."""
+    cells = table.num_rows if not query.totals else _without_totals(query, table)
+    measures = [table.column(m.label).slice(0, cells) for m in query.measures]
+    return {
+        "rows": cells,
+        "values": cells * len(measures),
+        "not_shown": sum(column.null_count for column in measures),
         "totals": "of_published_values" if query.totals else "none",
     }
+
+
+def _without_totals(query: AggregateQuery, table: pa.Table) -> int:
+    """Rows in which every dimension has a value."""
+    columns = [table.column(d.label).to_pylist() for d in query.dimensions]
+    return sum(None not in cell for cell in zip(*columns, strict=True))

@@ -1,4 +1,4 @@
-"""The one door: raw table in, protected table out. Pure and deterministic."""
+"""The one door: raw table in, protected answer out. Pure and deterministic."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contracts.policy.terms import Terms
 from sandbox.disclosure.complementary import all_cells
 from sandbox.disclosure.evidence import evidence_table, summary
 from sandbox.disclosure.grid import read_grids
-from sandbox.disclosure.published import arrange, publish, published_table, total_rows
+from sandbox.disclosure.published import published_value, table_of
 from sandbox.disclosure.withholding import SUMMED, Withholding, withhold
 from sandbox.guard.cells import cell_values
 from sandbox.guard.query import AggregateQuery, ColumnRef
@@ -19,16 +19,14 @@ from sandbox.guard.query import AggregateQuery, ColumnRef
 
 @dataclass(frozen=True, slots=True)
 class Protected:
-    """`table`, `totals` and `summary` are for the requester; `evidence` and `exposed` never are.
+    """`table` and `summary` may be told; `evidence` and `exposed` never are.
 
-    `table`: every declared cell that HAVING and LIMIT leave, null where nothing is shown.
-    `totals`: sums of published values with null for "all"; None where not asked for.
+    `table`: every declared cell, null where nothing is shown. `summary`: which rules ran with which parameters.
     `exposed`: labels of measures where some withheld value could still be worked out from totals although
-    everything that helps is withheld; a reviewer must judge before release.
+    everything that helps is withheld; such an answer is not released.
     """
 
     table: pa.Table
-    totals: pa.Table | None
     summary: dict[str, Any]
     evidence: pa.Table
     exposed: tuple[str, ...]
@@ -37,8 +35,8 @@ class Protected:
 def protect(raw: pa.Table, query: AggregateQuery, terms: Terms) -> Protected:
     """Apply the contract's disclosure rules to the answer of the generated SQL.
 
-    Requires: `raw` has `engines.raw_schema(query, terms)`, rows in any order; `query` was checked.
-    Ensures: the same cells give the same bytes; no value is shown that breaks a rule.
+    Requires: `query` is a bare question (`guard.bare`); `raw` has `engines.raw_schema(query, terms)`, rows in any
+    order. Ensures: the same cells give the same bytes; no value is shown that breaks a rule.
     Raises: Refused("disclosure.raw") where the raw table is not what it must be.
     """
     grids = read_grids(raw, query, terms)
@@ -49,14 +47,14 @@ def protect(raw: pa.Table, query: AggregateQuery, terms: Terms) -> Protected:
         if pattern not in known:
             known[pattern] = withhold(grids[measure.column], measure, terms.disclosure)
         verdicts[measure.label] = known[pattern]
-    shape = tuple(len(values) for values in cell_values(query, terms))
-    rows = [publish(cell, query, verdicts, terms) for cell in all_cells(shape)]
-    table = published_table([(r.cell, r) for r in arrange(rows, query, terms)], query, terms)
-    totals = published_table(total_rows(rows, query, terms), query, terms) if query.totals else None
+    cells = list(all_cells(tuple(len(values) for values in cell_values(query, terms))))
+    columns = {
+        m.label: [published_value(cell, m, verdicts[m.label], terms) for cell in cells]
+        for m in query.measures
+    }
     return Protected(
-        table=table,
-        totals=totals,
-        summary=summary(query, table, terms),
+        table=table_of(cells, columns, query, terms),
+        summary=summary(query, terms),
         evidence=evidence_table(query, verdicts, terms),
         exposed=tuple(m.label for m in query.measures if verdicts[m.label].exposed),
     )

@@ -41,7 +41,13 @@ def contributor_keys(query: AggregateQuery, terms: Terms) -> tuple[ColumnRef, ..
     return tuple(ColumnRef(name, "_row") for name in (measured or query.sources))
 
 
-def per_contributor(query: AggregateQuery, terms: Terms) -> exp.Select:
+def per_contributor(
+    query: AggregateQuery, terms: Terms, *, identified: bool = False, prefix: str = ""
+) -> exp.Select:
+    """`identified` adds `p`, which is the same for one contributor in every version of a dataset.
+
+    `prefix` stands before the tables' names, so that two versions of a dataset can be read in one statement.
+    """
     dimensions = [_column(d.column) for d in query.dimensions]
     contributors = [_column(ref) for ref in contributor_keys(query, terms)]
     selected = [exp.alias_(d.copy(), f"d{i}") for i, d in enumerate(dimensions)]
@@ -52,7 +58,9 @@ def per_contributor(query: AggregateQuery, terms: Terms) -> exp.Select:
         if is_summed(ref, terms):
             total = exp.cast(exp.Sum(this=_column(ref)), number_type(ref, terms))
             selected.append(exp.alias_(total, f"s{i}"))
-    select = _joined(exp.select(*selected, copy=False), query)
+    if identified:
+        selected.append(exp.alias_(_identity(query, terms), "p"))
+    select = _joined(exp.select(*selected, copy=False), query, prefix)
     select = select.where(*_conditions(query, terms), copy=False)
     return select.group_by(*dimensions, *contributors, copy=False)
 
@@ -66,10 +74,21 @@ def _column(ref: ColumnRef) -> exp.Column:
     return exp.column(ref.column, table=ref.dataset, quoted=True)
 
 
-def _joined(select: exp.Select, query: AggregateQuery) -> exp.Select:
+def _identity(query: AggregateQuery, terms: Terms) -> exp.Expr:
+    """The pseudonym of the unit; of rows that stand for themselves, their record keys."""
+    keys = []
+    for ref in contributor_keys(query, terms):
+        dataset = terms.dataset(ref.dataset)
+        unit = dataset.unit if dataset else None
+        stable = ColumnRef(ref.dataset, unit.name if unit else "_record_key")
+        keys.append(exp.Min(this=_column(stable)))
+    return keys[0] if len(keys) == 1 else exp.Anonymous(this="hash", expressions=keys)
+
+
+def _joined(select: exp.Select, query: AggregateQuery, prefix: str) -> exp.Select:
     """FROM the first source, then each other one once it touches what is already there."""
     reached = [query.sources[0]]
-    select = select.from_(_table(query.sources[0]), copy=False)
+    select = select.from_(_table(query.sources[0], prefix), copy=False)
     while len(reached) < len(query.sources):
         following = next((s for s in query.sources if s not in reached and _on(query, s, reached)), None)
         if following is None:
@@ -78,7 +97,7 @@ def _joined(select: exp.Select, query: AggregateQuery) -> exp.Select:
         on = [
             exp.EQ(this=_column(j.left), expression=_column(j.right)) for j in _on(query, following, reached)
         ]
-        select = select.join(_table(following), on=exp.and_(*on), join_type="inner", copy=False)
+        select = select.join(_table(following, prefix), on=exp.and_(*on), join_type="inner", copy=False)
         reached.append(following)
     return select
 
@@ -92,8 +111,9 @@ def _on(query: AggregateQuery, source: str, reached: list[str]) -> list[JoinOn]:
     ]
 
 
-def _table(name: str) -> exp.Table:
-    return exp.Table(this=exp.to_identifier(name, quoted=True))
+def _table(name: str, prefix: str) -> exp.Table:
+    alias = exp.TableAlias(this=exp.to_identifier(name, quoted=True)) if prefix else None
+    return exp.Table(this=exp.to_identifier(prefix + name, quoted=True), alias=alias)
 
 
 def _conditions(query: AggregateQuery, terms: Terms) -> list[exp.Expr]:

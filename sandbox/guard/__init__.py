@@ -5,13 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 from contracts.policy.terms import Terms
+from sandbox.guard.bare import bare
 from sandbox.guard.cells import cell_values, possible_cells
 from sandbox.guard.check import check
 from sandbox.guard.form import draft_of
+from sandbox.guard.lanes import lane_of
 from sandbox.guard.parse import parse
 from sandbox.guard.query import AggregateQuery, canonical_bytes
 
-__all__ = ["AggregateQuery", "canonical_bytes", "cell_values", "check_query", "check_sql", "possible_cells"]
+__all__ = [
+    "AggregateQuery",
+    "bare",
+    "canonical_bytes",
+    "cell_values",
+    "check_query",
+    "check_sql",
+    "lane_of",
+    "possible_cells",
+]
 
 
 def check_sql(text: str, terms: Terms) -> AggregateQuery:

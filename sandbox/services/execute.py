@@ -1,15 +1,20 @@
 """A run's way from queued to its end, as short transactions around the work in the sandbox.
 
-claim → (work outside any transaction, renewing the lease) → release | end | give_back. Each of them locks the row and
-checks the claim, so that a worker presumed dead cannot write over another's result (fencing).
+claim → (work outside any transaction, renewing the lease) → give → hold → finish | end | give_back. Each of them locks
+the row and checks the claim, so that a worker presumed dead cannot write over another's result (fencing).
+
+What becomes of a run is told on a tick, counted from when it was queued: how long the work took tells of the data.
 """
 
 from __future__ import annotations
 
+import math
 import uuid
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -21,12 +26,15 @@ from audit.use_case import record_refusal
 from contracts.decisions import Action, Facts, decide, is_permitted
 from contracts.models import Contract
 from contracts.policy.canonical import digest
-from contracts.policy.terms import Terms
+from contracts.policy.terms import Lane, Terms
 from parties.actors import SYSTEM
 from sandbox import queue
+from sandbox.disclosure import arrange, shown
+from sandbox.formats import from_ipc, to_ipc
 from sandbox.guard import AggregateQuery
-from sandbox.models import Release, Run
+from sandbox.models import Answer, Release, Run
 from sandbox.receipt import receipt
+from sandbox.services.answers import Asked, earlier, lock_ledger, look_up
 from sandbox.services.submit import facts_for
 from sandbox.spec import RunSpec
 from sandbox.states import Failure, RunState
@@ -44,17 +52,35 @@ class Claimed:
     spec: RunSpec
     query: AggregateQuery
     terms: Terms
+    asked: Asked
+    facts: Facts  # with which it was permitted to start
+
+    @property
+    def answer(self) -> Answer:
+        assert self.asked.answer is not None  # reserved when the question was asked
+        return self.asked.answer
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """What the disclosure rules let through, serialized, and the digest of the SQL that made it."""
+class Given:
+    """What the disclosure rules let through of a bare question, serialized, and the digest of the SQL that made it."""
 
     table: bytes
     evidence: bytes
+    outline: bytes | None  # table lane only
     summary: dict[str, object]
     sql_digest: str
-    engine_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """An earlier answer that a new one was compared with. For reviewers.
+
+    `closest`: contributors by which the closest pair of numbers differs; None where no pair came near.
+    """
+
+    key: str
+    closest: int | None
 
 
 def claim(run_uid: str) -> Claimed | None:
@@ -66,15 +92,19 @@ def claim(run_uid: str) -> Claimed | None:
         if run is None:
             return None
         contract = run.contract = _contract(run)
-        query = AggregateQuery.from_json(run.computation.query)
-        refused = _refusal(contract, facts_for(Action.START, contract, query))
-        if refused is None:
-            token = uuid.uuid4()
-            now = timezone.now()
+        query, spec = AggregateQuery.from_json(run.computation.query), RunSpec.from_json(run.spec)
+        try:
+            asked = look_up(query, contract.terms, spec.extracts)
+            facts = facts_for(Action.START, contract, query, asked)
+            decide(contract, facts)
+        except Refused as error:
+            refused = error
+            _end(run, Failure.CONTRACT_HALTED)
+        else:
+            token, now = uuid.uuid4(), timezone.now()
             fields = {"claim": token, "lease": now + LEASE, "attempts": run.attempts + 1, "started": now}
             move(run, RunState.RUNNING, actor=SYSTEM, set_fields=fields, attempt=run.attempts + 1)
-            return Claimed(run, token, RunSpec.from_json(run.spec), query, contract.terms)
-        _end(run, Failure.CONTRACT_HALTED)
+            return Claimed(run, token, spec, query, contract.terms, asked, facts)
     record_refusal("run.start", actor=SYSTEM, about=run, refused=refused)
     return None
 
@@ -90,28 +120,76 @@ def keep(claimed: Claimed) -> Failure | None:
     run = Run.objects.only("cancel_requested", "contract_id").get(pk=claimed.run.pk)
     if run.cancel_requested:
         return Failure.REQUESTED
-    contract = _contract(run)
-    if not is_permitted(contract, facts_for(Action.START, contract, claimed.query)):
+    if not is_permitted(_contract(run), replace(claimed.facts, now=now)):
         return Failure.CONTRACT_HALTED
     return None
 
 
-def release(claimed: Claimed, result: Result) -> Release | None:
-    """Release a protected table, if the contract still permits it. None if it does not or the claim was lost."""
+def give(claimed: Claimed, given: Given, compared: Mapping[int, Compared]) -> list[Answer]:
+    """Keep the answer for everyone who asks the same. Returns [] when it is kept, by this run or another.
+
+    `compared`: by primary key, the earlier answers that it was compared with. Where others were given meanwhile
+    nothing is kept, and they are returned: compare with them and come again.
+    """
     with transaction.atomic():
+        lock_ledger()
+        answer = Answer.objects.get(pk=claimed.answer.pk)
+        if answer.given is not None or answer.refused is not None:
+            return []
+        missed = earlier(answer, but=compared) if answer.lane == Lane.TABLE else []
+        if not missed:
+            answer.table, answer.evidence, answer.outline = given.table, given.evidence, given.outline
+            answer.summary, answer.sql_digest, answer.given = given.summary, given.sql_digest, timezone.now()
+            answer.compared = [asdict(one) for one in compared.values()]
+            answer.save(
+                update_fields=["table", "evidence", "outline", "summary", "compared", "sql_digest", "given"]
+            )
+        return missed
+
+
+def hold(claimed: Claimed, *, cause: str = "", engine_seconds: float | None = None) -> None:
+    """The work is done: its end is told on the next tick. With a `cause` it will be NOT_RELEASABLE."""
+    with transaction.atomic():
+        run = _still_ours(claimed)
+        if run is None:
+            return
+        run.due = _next_tick(run.queued)
+        run.lease, run.cause, run.engine_seconds = run.due + LEASE, cause[:60], engine_seconds
+        run.save(update_fields=["due", "lease", "cause", "engine_seconds"])
+        if run.due > timezone.now():
+            queue.finish_later(run.uid, run.due)
+            return
+    finish(str(run.uid))
+
+
+def finish(run_uid: str) -> Release | None:
+    """Tell what became of a run whose moment has come: release, if the contract still permits it. None if not."""
+    with transaction.atomic():
+        run = Run.objects.filter(uid=run_uid, state=RunState.RUNNING, due__lte=timezone.now()).first()
+        if run is None:
+            return None
         contract = (
             Contract.objects.select_for_update(of=["self"])
             .select_related("enterprise", "request")
-            .get(pk=claimed.run.contract_id)
+            .get(pk=run.contract_id)
         )
-        run = _still_ours(claimed)
+        run = (
+            Run.objects.select_for_update(of=["self"])
+            .select_related("answer", "computation")
+            .filter(pk=run.pk, state=RunState.RUNNING, due__isnull=False)
+            .first()
+        )
         if run is None:
             return None
         run.contract = contract
-        facts = Facts(action=Action.RELEASE, now=timezone.now(), protected_by=claimed.terms.disclosure)
+        if run.cause or run.answer is None or run.answer.given is None:
+            _end(run, Failure.NOT_RELEASABLE)
+            return None
+        terms = contract.terms
+        facts = Facts(action=Action.RELEASE, now=timezone.now(), protected_by=terms.disclosure)
         refused = _refusal(contract, facts)
         if refused is None and not run.cancel_requested:
-            return _write(run, claimed, result)
+            return _write(run, run.answer, terms)
         _end(run, Failure.REQUESTED if refused is None else Failure.CONTRACT_HALTED)
     if refused is not None:
         record_refusal("run.release", actor=SYSTEM, about=run, refused=refused)
@@ -135,42 +213,57 @@ def give_back(claimed: Claimed) -> None:
 
 
 def sweep() -> int:
-    """Continue what was left: requeue runs whose lease ran out, nudge runs that nobody took. Returns how many."""
+    """Continue what was left: requeue runs whose lease ran out, nudge runs that nobody took, tell what is due."""
     now = timezone.now()
     touched = 0
-    stuck = Run.objects.filter(state=RunState.RUNNING, lease__lt=now)
-    waiting = Run.objects.filter(state=RunState.QUEUED, state_since__lt=now - timedelta(seconds=5))
+    stuck = Run.objects.filter(state=RunState.RUNNING, lease__lt=now, due=None)
     for pk in stuck.values_list("pk", flat=True):
         with transaction.atomic():
             run = (
                 Run.objects.select_for_update(skip_locked=True)
-                .filter(pk=pk, state=RunState.RUNNING, lease__lt=now)
+                .filter(pk=pk, state=RunState.RUNNING, lease__lt=now, due=None)
                 .first()
             )
             if run is not None:
                 _requeue(run, Failure.INTERRUPTED)
                 touched += 1
+    waiting = Run.objects.filter(state=RunState.QUEUED, state_since__lt=now - timedelta(seconds=5))
     for run_uid in waiting.order_by("queued").values_list("uid", flat=True)[:200]:
         with transaction.atomic():
             queue.nudge(run_uid)
         touched += 1
+    late = Run.objects.filter(state=RunState.RUNNING, due__lt=now - timedelta(seconds=1))
+    for run_uid in late.values_list("uid", flat=True):
+        finish(str(run_uid))
+        touched += 1
     return touched
 
 
-def _write(run: Run, claimed: Claimed, result: Result) -> Release:
+def _next_tick(queued: datetime) -> datetime:
+    """The first moment from now on that lies a whole number of ticks after the run was queued."""
+    now, tick = timezone.now(), settings.RELEASE_TICK_SECONDS
+    if not tick:
+        return now
+    return queued + timedelta(seconds=tick * math.ceil((now - queued).total_seconds() / tick))
+
+
+def _write(run: Run, answer: Answer, terms: Terms) -> Release:
     now = timezone.now()
-    row = Release(run=run, table=result.table, digest=digest(result.table), evidence=result.evidence,
-                  summary=result.summary, released=now)  # fmt: skip
+    query, spec = AggregateQuery.from_json(run.computation.query), RunSpec.from_json(run.spec)
+    table = arrange(from_ipc(bytes(answer.table or b"")), query, terms)
+    body = to_ipc(table)
+    row = Release(run=run, table=body, digest=digest(body), evidence=answer.evidence,
+                  summary={**(answer.summary or {}), **shown(query, table)}, released=now)  # fmt: skip
     row.receipt = receipt(
-        release_uid=str(row.uid), run_uid=str(run.uid), spec=claimed.spec, query=claimed.query.to_json(),
-        sql_digest=result.sql_digest, disclosure=claimed.terms.disclosure, result_digest=row.digest,
-        released_us=int(now.timestamp() * 1_000_000), audit_head=export.head().leaf,
+        release_uid=str(row.uid), run_uid=str(run.uid), spec=spec, query=query.to_json(), answer=answer.key,
+        lane=answer.lane, charge=answer.charge, sql_digest=answer.sql_digest, terms=terms,
+        result_digest=row.digest, released_us=int(now.timestamp() * 1_000_000), audit_head=export.head().leaf,
         checkpoint=proofs.pinned(),
     )  # fmt: skip
-    fields = {"finished": now, "engine_seconds": result.engine_seconds, "claim": None, "lease": None}
+    fields = {"finished": now, "claim": None, "lease": None, "due": None}
     move(
         run, RunState.RELEASED, actor=SYSTEM, set_fields=fields, release=row.audit_ref, result=row.digest,
-        receipt=digest(row.receipt), contract=claimed.spec.contract,
+        receipt=digest(row.receipt), contract=spec.contract, answer=answer.key,
     )  # fmt: skip
     row.event_id = run.event_id  # one entry for both
     row.save()
@@ -197,7 +290,7 @@ def _still_ours(claimed: Claimed) -> Run | None:
 
 def _end(run: Run, failure: Failure) -> None:
     to = RunState.CANCELLED if failure in (Failure.REQUESTED, Failure.CONTRACT_HALTED) else RunState.FAILED
-    fields = {"failure": failure, "finished": timezone.now(), "claim": None, "lease": None}
+    fields = {"failure": failure, "finished": timezone.now(), "claim": None, "lease": None, "due": None}
     move(run, to, actor=SYSTEM, set_fields=fields, code=str(failure))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,8 @@ from contracts.permissions import check_can_compute
 from parties.actors import Actor
 from sandbox.guard import AggregateQuery, possible_cells
 from sandbox.guard.fan_out import fan_out
-from sandbox.services.submit import Question, checked, extract_for, facts_for
+from sandbox.services.answers import check_lane, look_up
+from sandbox.services.submit import Question, checked, extracts_for, facts_for
 from sandbox.spec import ExtractRef
 
 
@@ -22,6 +24,7 @@ class Preview:
     """`problems` is empty where a submission would be accepted now. Each problem has code, reason and place.
 
     `warnings` (code and reason) do not hinder: the question is permitted but may not mean what it seems to.
+    `repeated`: it was answered before, and the same answer costs nothing.
     `rows`: rows of the extracts that would be read (the catalog shows them to everyone). `cells`: of the table.
     """
 
@@ -30,6 +33,7 @@ class Preview:
     rows: int = 0
     cells: int = 0
     runs_left: int = 0
+    repeated: bool = False
     warnings: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -39,8 +43,10 @@ def preview(*, actor: Actor, contract: Contract, question: Question) -> Preview:
     try:
         check_can_compute(actor, contract)
         query = checked(question, contract.terms)
-        decide(contract, facts_for(Action.SUBMIT, contract, query))
-        extracts = [extract_for(term) for term in contract.terms.datasets if term.name in query.sources]
+        extracts = extracts_for(query, contract.terms)
+        asked = look_up(query, contract.terms, extracts)
+        check_lane(asked)
+        decide(contract, facts_for(Action.SUBMIT, contract, query, asked))
     except Refused as refused:
         problems = refused.details.get("problems") or [{"code": refused.code, "reason": refused.reason}]
         return Preview(problems=[dict(problem) for problem in problems], runs_left=runs_left)
@@ -49,11 +55,12 @@ def preview(*, actor: Actor, contract: Contract, question: Question) -> Preview:
         rows=sum(e.rows for e in extracts),
         cells=possible_cells(query, contract.terms),
         runs_left=runs_left,
+        repeated=asked.repeated,
         warnings=fan_out(query, contract.terms, _sizes(extracts)),
     )
 
 
-def _sizes(extracts: list[ExtractRef]) -> dict[str, tuple[int, int]]:
+def _sizes(extracts: Sequence[ExtractRef]) -> dict[str, tuple[int, int]]:
     """Dataset → rows and units. An extract without units is about nobody: its rows stand for themselves."""
     published = Version.objects.in_bulk([e.version_uid for e in extracts], field_name="uid")
     units = {str(uid): version.units for uid, version in published.items()}

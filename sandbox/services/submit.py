@@ -23,6 +23,7 @@ from parties.actors import Actor
 from sandbox import queue
 from sandbox.guard import AggregateQuery, canonical_bytes, check_query, check_sql
 from sandbox.models import Computation, Run
+from sandbox.services.answers import Asked, check_lane, lock_ledger, look_up, reserve, usage
 from sandbox.spec import ExtractRef, RunSpec
 from sandbox.states import Failure, RunState
 from sandbox.uses import uses_of
@@ -48,7 +49,9 @@ def checked(question: Question, terms: Terms) -> AggregateQuery:
 
 @use_case("computation.submit", about="contract")
 def submit(*, actor: Actor, contract: Contract, question: Question) -> Run:
-    """Check and queue a computation, and charge one run to the contract.
+    """Check and queue a computation; charge one run to the contract, and its privacy budget where it has one.
+
+    A question that was answered before costs nothing: the same answer is given again.
 
     Raises Refused: role.missing, contract.* (any term), guard.* (the text), run.too_many, dataset.no_version.
     """
@@ -60,30 +63,31 @@ def submit(*, actor: Actor, contract: Contract, question: Question) -> Run:
     check_can_compute(actor, contract)
     assert actor.user is not None
     query = checked(question, contract.terms)
-    permit = decide(contract, facts_for(Action.SUBMIT, contract, query))
+    extracts = extracts_for(query, contract.terms)
+    lock_ledger()
+    asked = look_up(query, contract.terms, extracts)
+    check_lane(asked)
+    permit = decide(contract, facts_for(Action.SUBMIT, contract, query, asked))
     if contract.runs.filter(state__in=[RunState.QUEUED, RunState.RUNNING]).count() >= MAX_WAITING:
         raise Refused("run.too_many", _("Too many runs of this contract are waiting. Let some finish first."))
-    spec = RunSpec(
-        contract=permit.digest,
-        query=digest(canonical_bytes(query)),
-        extracts=tuple(extract_for(term) for term in permit.terms.datasets if term.name in query.sources),
-    )
+    spec = RunSpec(contract=permit.digest, query=digest(canonical_bytes(query)), extracts=extracts)
     computation = Computation.objects.create(
         contract=contract, author=actor.user, title=question.title[:120], text=question.text,
         query=query.to_json(), digest=spec.query,
     )  # fmt: skip
-    run = Run.objects.create(
-        computation=computation,
-        contract=contract,
-        submitted_by=actor.user,
-        spec=spec.to_json(),
-        state=RunState.QUEUED,
-    )
-    contract.runs_used += 1
-    contract.save(update_fields=["runs_used"])
+    run = Run(
+        computation=computation, contract=contract, submitted_by=actor.user, spec=spec.to_json(),
+        state=RunState.QUEUED, charged=not asked.repeated,
+    )  # fmt: skip
+    run.answer = reserve(asked, contract=contract, run=run)
+    run.save()
+    if run.charged:
+        contract.runs_used += 1
+        contract.save(update_fields=["runs_used"])
     record(
         Event.RUN_QUEUED, actor=actor, about=run, contract=contract.audit_ref, policy=spec.contract,
         query=spec.query, extracts=[f"sha256:{e.sha256}" for e in spec.extracts], attempt=0,
+        answer=asked.key, lane=asked.lane.value, charge=asked.charge,
     )  # fmt: skip
     queue.nudge(run.uid)
     return run
@@ -102,7 +106,7 @@ def cancel(*, actor: Actor, run: Run) -> Run:
             run, RunState.CANCELLED, actor=actor, code=str(Failure.REQUESTED),
             set_fields={"failure": Failure.REQUESTED, "finished": timezone.now()},
         )  # fmt: skip
-        if run.attempts == 0:  # no data was touched
+        if run.charged and run.attempts == 0:  # no data was touched
             contract.runs_used -= 1
             contract.save(update_fields=["runs_used"])
     elif run.state == RunState.RUNNING:
@@ -113,11 +117,23 @@ def cancel(*, actor: Actor, run: Run) -> Run:
     return run
 
 
-def facts_for(action: Action, contract: Contract, query: AggregateQuery) -> Facts:
-    """The facts of a computation. `runs_used` does not count the run in question."""
+def facts_for(action: Action, contract: Contract, query: AggregateQuery, asked: Asked) -> Facts:
+    """The facts of a computation. `runs_used` does not count the run in question; a repeat costs nothing at all."""
     used, joined = uses_of(query, contract.terms)
-    charged = contract.runs_used if action is Action.SUBMIT else contract.runs_used - 1
-    return Facts(action=action, now=timezone.now(), runs_used=charged, used=used, joined=joined)
+    counted = action is not Action.SUBMIT or asked.repeated
+    runs_used = contract.runs_used - 1 if counted else contract.runs_used
+    return Facts(
+        action=action,
+        now=timezone.now(),
+        runs_used=runs_used,
+        used=used,
+        joined=joined,
+        **usage(contract, asked),
+    )
+
+
+def extracts_for(query: AggregateQuery, terms: Terms) -> tuple[ExtractRef, ...]:
+    return tuple(extract_for(term) for term in terms.datasets if term.name in query.sources)
 
 
 def extract_for(term: DatasetTerm) -> ExtractRef:

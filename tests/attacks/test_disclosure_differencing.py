@@ -18,10 +18,10 @@ import pytest
 from audit.refusals import Refused
 from catalog.schema import ColumnType
 from contracts.policy.terms import Aggregate, ColumnRole, ColumnTerm, DatasetTerm, JoinTerm, Terms
-from sandbox.disclosure import Protected, protect
 from sandbox.engines import generate
 from sandbox.guard import check_query, check_sql
 from tests.unit.guard_terms import OPEN, TERMS
+from tests.unit.shown import Shown, show
 
 SECTORS = ("steel", "food", "paper", "glass")
 TOWNS = ("east", "west", "north")
@@ -64,11 +64,11 @@ def firms(seed: int = 3, count: int = 300) -> pd.DataFrame:
     )
 
 
-def ask(text: str, data: pd.DataFrame, terms: Terms) -> Protected:
+def ask(text: str, data: pd.DataFrame, terms: Terms) -> Shown:
     query = check_sql(text, terms)
     with duckdb.connect() as engine:
         engine.register("firms", pa.Table.from_pandas(data, preserve_index=False))
-        return protect(engine.sql(generate(query, terms)).to_arrow_table(), query, terms)
+        return show(lambda q: engine.sql(generate(q, terms)).to_arrow_table(), query, terms)
 
 
 DIFFERENCING = [

@@ -166,7 +166,7 @@ def test_a_reviewer_sees_contributors_and_reasons_per_cell(client, release, revi
         "Contributors",
         "Records",
     ]
-    assert rows[0][:4] == ["历下区", "n", 20, 40]
+    assert rows[0][:4] == ["历下区", "count_units", 20, 40]
     assert shown.counts == {"published": 6, "withheld": 0, "empty": 0}
     assert not list(client.get(f"{evidence(release)}?outcome=withheld").context["page"].page)
 

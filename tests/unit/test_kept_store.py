@@ -15,7 +15,7 @@ from sandbox.guard import check_sql
 from sandbox.kept import store
 from sandbox.kept.build import Stopped
 from sandbox.source import source_for
-from sandbox.spec import ExtractRef, RunSpec
+from sandbox.spec import ExtractRef
 from tests.unit.guard_terms import OPEN
 from tests.unit.test_engine_kept import answer, extract
 
@@ -29,7 +29,7 @@ def go_on() -> bool:
 
 
 @pytest.fixture
-def world(settings, tmp_path: Path, monkeypatch) -> RunSpec:
+def world(settings, tmp_path: Path, monkeypatch) -> ExtractRef:
     """An extract on record, and no kept table yet."""
     settings.EXTRACTS_DIR, settings.KEPT_DIR = tmp_path / "extracts", tmp_path / "kept"
     settings.EXTRACTS_DIR.mkdir()
@@ -38,18 +38,18 @@ def world(settings, tmp_path: Path, monkeypatch) -> RunSpec:
     path = extract(GIVEN, settings.EXTRACTS_DIR / "x.parquet")
     sha256 = store.extracts.digest(path)
     path.rename(path.with_name(f"{sha256}.parquet"))
-    return RunSpec("c", "q", (ExtractRef("loans", "d", "v", 1, len(GIVEN), sha256, ""),))
+    return ExtractRef("loans", "d", "v", 1, len(GIVEN), sha256, "")
 
 
-def layout(spec: RunSpec, text: str = TEXTS[0]) -> Layout:
-    found = layout_of(check_sql(text, OPEN), OPEN, spec.extracts[0].sha256)
+def layout(ref: ExtractRef, text: str = TEXTS[0]) -> Layout:
+    found = layout_of(check_sql(text, OPEN), OPEN, ref.sha256)
     assert found is not None
     return found
 
 
-def ask(spec: RunSpec, text: str = TEXTS[0]) -> tuple[str, list[dict[str, object]]]:
+def ask(ref: ExtractRef, text: str = TEXTS[0]) -> tuple[str, list[dict[str, object]]]:
     """The SQL used and the raw table."""
-    with source_for(spec, check_sql(text, OPEN), OPEN, go_on) as source:
+    with source_for([ref], check_sql(text, OPEN), OPEN, go_on) as source:
         assert source.tables == {"loans": 0}
         return source.sql, answer(
             source.sql, "loans", Path(f"/proc/self/fd/{source.descriptors[0]}")
@@ -68,7 +68,7 @@ def test_the_second_question_reads_what_the_first_one_kept(world, settings, monk
     monkeypatch.setattr(store, "build", None)
     assert ask(world) == first
     assert first[0] != generate(QUERY, OPEN)
-    path = settings.EXTRACTS_DIR / f"{world.extracts[0].sha256}.parquet"
+    path = settings.EXTRACTS_DIR / f"{world.sha256}.parquet"
     assert first[1] == answer(generate(QUERY, OPEN), "loans", path).to_pylist()
 
 
@@ -138,7 +138,7 @@ def test_the_table_used_longest_ago_makes_room_and_may_still_be_read(world, sett
     for card in settings.KEPT_DIR.glob("*.json"):
         os.utime(card, (1, 1))
     settings.KEPT_BYTES = sum(path.stat().st_size for path in files(settings.KEPT_DIR)) + 10
-    with source_for(world, QUERY, OPEN, go_on) as source:
+    with source_for([world], QUERY, OPEN, go_on) as source:
         os.utime(next(settings.KEPT_DIR.glob("*.json")), (1, 1))
         ask(world, TEXTS[1])
         assert store.find(layout(world, TEXTS[0])) is None
@@ -169,18 +169,18 @@ def test_the_sweep_removes_what_crashes_left_and_what_lost_its_extract(world, se
     store.sweep()
     assert [path.exists() for path in (old, young, lonely, spilled)] == [False, True, False, False]
     assert store.find(layout(world)) is not None
-    (settings.EXTRACTS_DIR / f"{world.extracts[0].sha256}.parquet").unlink()
+    (settings.EXTRACTS_DIR / f"{world.sha256}.parquet").unlink()
     store.sweep()
     assert files(folder) == [young]
 
 
 def test_a_missing_extract_is_told_of_even_where_a_table_is_kept(world, settings) -> None:
     ask(world)
-    (settings.EXTRACTS_DIR / f"{world.extracts[0].sha256}.parquet").unlink()
+    (settings.EXTRACTS_DIR / f"{world.sha256}.parquet").unlink()
     with pytest.raises(sources.extracts.ExtractChanged):
         ask(world)
 
 
 def test_another_extract_has_its_own_table(world) -> None:
-    other = replace(world, extracts=(replace(world.extracts[0], sha256="0" * 64),))
+    other = replace(world, sha256="0" * 64)
     assert layout(world).key != layout(other).key

@@ -21,6 +21,7 @@ from contracts.decisions import Facts, decide
 from contracts.models import Contract
 from contracts.names import names_in
 from contracts.permissions import check_can_compute
+from contracts.policy.terms import Lane
 from contracts.selectors import get_contract
 from dataspace.portal.advice import Place, places
 from dataspace.portal.doors import actor_of, address, door, reason_against, status_of
@@ -186,5 +187,8 @@ def _uuid(text: str) -> str:
 
 def _closed(contract: Contract) -> StrOrPromise:
     """Why nothing can be run under this contract now; "" where something can."""
-    facts = Facts(action=Act.SUBMIT, now=timezone.now(), runs_used=contract.runs_used, used=(), joined=())
+    facts = Facts(
+        action=Act.SUBMIT, now=timezone.now(), runs_used=contract.runs_used, used=(), joined=(),
+        lane=Lane.PERTURBED,  # the lane that nothing uses up
+    )  # fmt: skip
     return reason_against(decide, contract, facts)

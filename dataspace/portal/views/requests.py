@@ -15,9 +15,9 @@ from contracts.models import AccessRequest
 from contracts.selectors import get_request, requests_waiting_for, visible_requests
 from contracts.services.requests import decide_request, withdraw_request
 from dataspace.portal.doors import actor_of, address, door, status_of
-from dataspace.portal.forms.requests import DecisionForm
+from dataspace.portal.forms.decisions import DecisionForm
 from dataspace.portal.parts import Action, Tab
-from dataspace.portal.request_page import RequestPage, request_row, standing_terms
+from dataspace.portal.request_page import RequestPage, decision_form, request_row
 from parties.actors import Actor
 
 PAGE = 20
@@ -64,13 +64,13 @@ def request(request: HttpRequest, uid: str) -> HttpResponse:
 def decide(request: HttpRequest, uid: str) -> HttpResponse:
     actor = actor_of(request)
     asked = get_request(actor, uid)
-    form = DecisionForm(request.POST, terms=standing_terms(asked))
+    form = decision_form(actor, asked, request.POST)
     if not form.is_valid():
         return _page(request, actor, asked, form=form, status=422)
     try:
         decide_request(
             actor=actor, request=asked, outcome=form.cleaned_data["outcome"], reason=form.cleaned_data["reason"],
-            limits=form.limits,
+            limits=form.limits, lanes=form.lanes,
         )  # fmt: skip
     except Refused as refused:
         return _page(request, actor, get_request(actor, uid), form=form, refused=refused)
