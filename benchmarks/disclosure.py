@@ -167,7 +167,9 @@ def compare(source: Path, rounds: int, *, many: bool) -> bool:
                 if name != "plain" or not many:
                     times.append(seconds(getattr(asking, name)))
         raw = statistics.median(took["raw"])
-        plain, first, kept = (statistics.median(took[n] or [0]) / raw for n in ("plain", "first", "again"))
+        plain, first, kept = (
+            statistics.median(took[n] or [float("nan")]) / raw for n in ("plain", "first", "again")
+        )
         size = asking.kept.stat().st_size / 1e6
         print(
             f"{f'{lane} by {by}':<18}{raw:8.3f}{plain:8.1f}x{first:8.1f}x{bar_first:6.1f}"

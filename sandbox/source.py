@@ -75,7 +75,9 @@ def _layout(refs: Sequence[ExtractRef], query: AggregateQuery, terms: Terms) -> 
     if len(refs) != 1 or refs[0].rows < LEAST_ROWS:
         return None
     layout = layout_of(query, terms, refs[0].sha256)
-    return None if layout is None or layout.key in _never else layout
+    if layout is None or layout.extras:  # the statistics of the other lanes are not made from kept tables yet
+        return None
+    return None if layout.key in _never else layout
 
 
 def _kept(layout: Layout, extract: int, keep_going: Callable[[], bool]) -> tuple[int, Facts] | None:

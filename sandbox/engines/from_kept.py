@@ -25,14 +25,16 @@ def generate_from_kept(query: AggregateQuery, terms: Terms, layout: Layout, fact
 
     Requires: `layout` is `layout_of(query, terms, ...)`, and `facts` are those of the table that will be read.
     """
-    inner = _Kept(query, terms, layout, facts).per_contributor()
-    outer = per_cell(query, terms, _labels(query, terms)).from_(PER_CONTRIBUTOR, copy=False)
+    inner = Kept(query, terms, layout, facts).per_contributor()
+    outer = per_cell(query, terms, labels(query, terms)).from_(PER_CONTRIBUTOR, copy=False)
     return outer.with_(PER_CONTRIBUTOR, as_=inner, copy=False).sql(
         dialect="duckdb", identify=True, comments=False
     )
 
 
-class _Kept:
+class Kept:
+    """The first level of the plan, read from a kept table."""
+
     def __init__(self, query: AggregateQuery, terms: Terms, layout: Layout, facts: Facts) -> None:
         self.query, self.terms, self.layout, self.facts = query, terms, layout, facts
         self.dimensions = {column.name: f"d{place}" for place, column in enumerate(layout.dimensions)}
@@ -94,9 +96,9 @@ def _code(terms: Terms, ref: ColumnRef, text: str) -> int:
     return code
 
 
-def _labels(query: AggregateQuery, terms: Terms) -> list[exp.Expr]:
+def labels(query: AggregateQuery, terms: Terms) -> list[exp.Expr]:
     """For each grouped column the text of its value, as the engine writes a value of the column's type."""
-    labels: list[exp.Expr] = []
+    found: list[exp.Expr] = []
     for i, (dimension, values) in enumerate(zip(query.dimensions, cell_values(query, terms), strict=True)):
         column = column_term(terms, dimension.column)
         ifs = [
@@ -106,7 +108,7 @@ def _labels(query: AggregateQuery, terms: Terms) -> list[exp.Expr]:
             )
             for value in values
         ]
-        labels.append(
+        found.append(
             exp.Case(this=exp.column(f"d{i}"), ifs=ifs) if ifs else exp.cast(exp.Null(), exp.DType.TEXT)
         )
-    return labels
+    return found

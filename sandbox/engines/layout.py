@@ -5,7 +5,7 @@ or filtered. Rows without a contributor, or with a value of such a dimension tha
 question over these dimensions, so they are left out.
 
     d0, d1 ...  UTINYINT..UINTEGER  for each dimension, by name: the value's place in the declared domain
-    u           INTEGER or BIGINT   who contributes: `_unit` or `_row` of the extract; the table is sorted by it
+    u           INTEGER or BIGINT   who contributes: `_unit` or `_row` of the extract
     n           INTEGER             rows
     cI          INTEGER             rows with a value of measured column I, by name; absent where none is null (= n)
     sI          DECIMAL(18, scale)  their sum, exact; null without a value; absent where the column is not a number
@@ -13,9 +13,9 @@ question over these dimensions, so they are left out.
     r           UTINYINT            sum of `_record_key` over the rows, modulo 256
     g           UTINYINT            place of the cell among the contributor's own, from 1, at most 255
 
-`p`, `r` and `g` are there where the question's lane needs them. `g` is decided by (RANK_BITS leading bits of
-hash(p, cell), cell): by nothing that another contributor's rows could change, so that a cap `g <= most` bounds what
-one contributor changes in all answers together.
+`p` and `r` are there for the perturbed lane, `g` for the private one; no generated SQL reads them yet. `g` is decided
+by (RANK_BITS leading bits of hash(p, cell), cell): by nothing that another contributor's rows could change, so that a
+cap `g <= most` bounds what one contributor changes in all cells together.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Hashable
 from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
 from importlib import metadata
 from math import prod
 from typing import Any
@@ -88,7 +90,11 @@ class Facts:
 
 
 def layout_of(query: AggregateQuery, terms: Terms, extract: str) -> Layout | None:
-    """The kept table that `query` can be answered from; None where it joins or its cells are too many to number."""
+    """The kept table that `query` can be answered from.
+
+    None where it joins, where its cells are too many to number, or where a declared value has more digits than its
+    column (no row matches it, but its text would be that of another).
+    """
     if len(query.sources) != 1 or (dataset := terms.dataset(query.sources[0])) is None:
         return None
     used = sorted({f.column for f in query.filters} | {d.column for d in query.dimensions})
@@ -96,12 +102,18 @@ def layout_of(query: AggregateQuery, terms: Terms, extract: str) -> Layout | Non
     measured = tuple(column_term(terms, ref) for ref in query.measured)
     unit = dataset.unit.name if dataset.unit else ""
     layout = Layout(extract, dimensions, measured, unit, _extras(dataset, measured))
-    return layout if 0 < prod(layout.sizes) <= 1 << CELL_BITS else None
+    numbered = 0 < prod(layout.sizes) <= 1 << CELL_BITS
+    return layout if numbered and all(_fits_its_column(column) for column in dimensions) else None
 
 
 def codes(column: ColumnTerm) -> dict[Hashable, int]:
     """The number of each declared value, by its key (`guard.domains.key`)."""
     return {value: place for place, value in enumerate(declared(column))}
+
+
+def _fits_its_column(column: ColumnTerm) -> bool:
+    values = [value for value in declared(column) if isinstance(value, Decimal)]
+    return all((Fraction(value) * 10**column.scale).denominator == 1 for value in values)
 
 
 def _extras(dataset: DatasetTerm, measured: tuple[ColumnTerm, ...]) -> frozenset[str]:

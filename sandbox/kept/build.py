@@ -69,6 +69,7 @@ def select(layout: Layout, values: list[list[str]], full: frozenset[str], path: 
     """The rows that count, in their order, with what `FirstLevel.rows` reads. Names and values are the contract's.
 
     Values are numbered by a cast to an enumeration of their texts: a join with their list would not keep the order.
+    No column of an extract that a contract names begins with "_", so the numbers cannot be taken for one.
     """
     who = "_unit" if layout.unit else "_row"
     stable = identifier(layout.unit or "_record_key")
@@ -87,9 +88,9 @@ def select(layout: Layout, values: list[list[str]], full: frozenset[str], path: 
     if "r" in layout.extras:
         chosen.append("(_record_key % 256)::UTINYINT AS r")
     numbers = [
-        f"{_number(c, v)} AS x{i}" for i, (c, v) in enumerate(zip(layout.dimensions, values, strict=True))
+        f"{_number(c, v)} AS _x{i}" for i, (c, v) in enumerate(zip(layout.dimensions, values, strict=True))
     ]
-    known = " AND ".join(f"{name} IS NOT NULL" for name in (who, *(f"x{i}" for i in range(len(numbers)))))
+    known = " AND ".join(f"{name} IS NOT NULL" for name in (who, *(f"_x{i}" for i in range(len(numbers)))))
     return (
         f"SELECT {', '.join(chosen)} FROM "  # noqa: S608
         f"(SELECT {', '.join(['*', *numbers])} FROM read_parquet({quoted(str(path))})) WHERE {known}"
@@ -97,9 +98,9 @@ def select(layout: Layout, values: list[list[str]], full: frozenset[str], path: 
 
 
 def _cell(sizes: tuple[int, ...]) -> str:
-    text = "x0" if sizes else "0"
+    text = "_x0" if sizes else "0"
     for i, size in enumerate(sizes[1:], start=1):
-        text = f"({text} * {size} + x{i})"
+        text = f"({text} * {size} + _x{i})"
     return f"{text}::UBIGINT"
 
 

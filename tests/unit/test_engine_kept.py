@@ -24,7 +24,7 @@ from sandbox.guard import AggregateQuery, check_sql
 from sandbox.kept import build as building
 from sandbox.kept.build import Stopped, build
 from sandbox.kept.first_level import NotKept
-from tests.unit.guard_terms import AIR, DISTRICTS, LOANS, OPEN
+from tests.unit.guard_terms import DISTRICTS, LOANS, OPEN
 
 TYPES = {
     "_unit": pa.int32(), "enterprise": pa.uint64(), "district": pa.string(), "year": pa.int64(), "opened": pa.date32(),
@@ -167,6 +167,38 @@ def test_numbers_too_wide_and_rows_out_of_order_are_left_to_the_plain_plan(tmp_p
         same(query, OPEN, tmp_path / "loans.parquet")
 
 
+def test_columns_may_be_called_as_those_of_a_kept_table(tmp_path: Path) -> None:
+    names = {
+        "district": "x0",
+        "year": "cell",
+        "amount": "u",
+        "staff": "m0",
+        "note": "n",
+        "secured": "d0",
+        "enterprise": "p",
+    }
+    columns = tuple(replace(c, name=names.get(c.name, c.name)) for c in LOANS.columns)
+    terms = replace(OPEN, datasets=(replace(LOANS, columns=columns),), joins=())
+    given = [
+        (n // 4, DISTRICTS[n % 3], 2022 + n % 4, None, n % 2 == 0, None, Decimal(n - 20), n, None)
+        for n in range(60)
+    ]
+    table = pq.read_table(extract(given, tmp_path / "loans.parquet"))
+    pq.write_table(
+        table.rename_columns([names.get(c, c) for c in table.column_names]), tmp_path / "loans.parquet"
+    )
+    text = (
+        "select x0, sum(u), sum(m0), count(n) from loans where cell in (2023, 2025) and d0 = true group by x0"
+    )
+    same(check_sql(text, terms), terms, tmp_path / "loans.parquet")
+
+
+def test_a_declared_value_with_more_digits_than_its_column_is_left_to_the_plain_plan() -> None:
+    columns = tuple(replace(c, domain=("3.501", "4.25")) if c.name == "rate" else c for c in LOANS.columns)
+    terms = replace(OPEN, datasets=(replace(LOANS, columns=columns),), joins=())
+    assert layout_of(check_sql("select rate, count(*) from loans group by 1", terms), terms, "0" * 64) is None
+
+
 def test_joins_and_too_many_cells_have_no_layout() -> None:
     join = "select sector, sum(kwh) from power join loans on firm = enterprise group by 1"
     assert layout_of(check_sql(join, OPEN), OPEN, "0" * 64) is None
@@ -239,7 +271,3 @@ def test_a_build_that_is_stopped_leaves_no_spilled_data(tmp_path: Path) -> None:
         build(layout, descriptor, tmp_path / "kept.parquet", threads=1, keep_going=lambda: False)
     os.close(descriptor)
     assert list((tmp_path / "tmp").iterdir()) == []
-
-
-def test_the_dataset_without_a_unit_is_as_described() -> None:
-    assert AIR.unit is None

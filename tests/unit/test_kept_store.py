@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from contracts.policy.terms import Lane
 from sandbox import source as sources
 from sandbox.engines import Layout, generate, layout_of
 from sandbox.guard import check_sql
@@ -16,7 +17,7 @@ from sandbox.kept import store
 from sandbox.kept.build import Stopped
 from sandbox.source import source_for
 from sandbox.spec import ExtractRef
-from tests.unit.guard_terms import OPEN
+from tests.unit.guard_terms import LOANS, OPEN
 from tests.unit.test_engine_kept import answer, extract
 
 GIVEN = [(n // 3, "历下", 2023 + n % 3, None, None, None, None, n, "x") for n in range(60)]
@@ -184,3 +185,11 @@ def test_a_missing_extract_is_told_of_even_where_a_table_is_kept(world, settings
 def test_another_extract_has_its_own_table(world) -> None:
     other = replace(world, sha256="0" * 64)
     assert layout(world).key != layout(other).key
+
+
+@pytest.mark.parametrize("lane", [Lane.PERTURBED, Lane.PRIVATE])
+def test_other_lanes_read_the_extract(world, settings, lane) -> None:
+    terms = replace(OPEN, datasets=(replace(LOANS, lane=lane),), joins=())
+    with source_for([world], check_sql(TEXTS[0], terms), terms, go_on) as source:
+        assert source.sql == generate(check_sql(TEXTS[0], terms), terms)
+    assert not settings.KEPT_DIR.exists()
