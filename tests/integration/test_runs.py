@@ -383,8 +383,9 @@ def test_a_release_can_be_computed_again_or_it_is_said_why_not(city, contract, w
 
 
 def test_from_a_kept_table_come_the_release_and_the_receipt_of_the_plain_plan(
-    city, contract, worker, settings, monkeypatch
+    city, contract, worker, settings, monkeypatch, tmp_path
 ):
+    settings.KEPT_DIR = tmp_path / "kept"
     monkeypatch.setattr("sandbox.source.LEAST_ROWS", 1)
     made = []
     monkeypatch.setattr(store, "build", lambda *given, **said: made.append(1) or build(*given, **said))
