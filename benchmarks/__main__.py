@@ -5,7 +5,7 @@ from __future__ import annotations
 import runpy
 import sys
 
-NAMES = ("overhead", "publish", "verifier", "audit_log", "lp_audit")
+NAMES = ("overhead", "publish", "disclosure", "lp_audit", "verifier", "audit_log")
 
 if __name__ == "__main__":
     chosen = [name for name in sys.argv[1:] if not name.startswith("-")] or list(NAMES)

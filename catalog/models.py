@@ -241,6 +241,12 @@ class Version(Stateful):
         return int((self.findings or {}).get("bad_rows", 0))
 
     @property
+    def constant_columns(self) -> frozenset[str]:
+        """Dimensions of which each unit has one value in this version; older profiles know of none."""
+        columns = (self.profile or {}).get("columns", [])
+        return frozenset(column["name"] for column in columns if column.get("constant"))
+
+    @property
     def worked_on(self) -> bool:
         """Whether background work is under way or about to begin."""
         return self.state in WORKED_ON

@@ -23,6 +23,7 @@ from contracts.policy.terms import (
     DatasetTerm,
     DisclosureTerms,
     JoinTerm,
+    Level,
     Terms,
 )
 from contracts.states import Part
@@ -109,10 +110,12 @@ def _dataset_term(dataset: Dataset, names: list[str]) -> DatasetTerm:
     check_columns(dataset, names)
     schema = _schema_of(dataset)
     wanted = [c for c in schema.columns if c.kind is ColumnKind.PRIVACY_UNIT or c.name in names]
-    return DatasetTerm(uid=dataset.iri, name=dataset.name, columns=tuple(_column_term(c) for c in wanted))
+    constant = dataset.current.constant_columns if dataset.current else frozenset[str]()
+    columns = tuple(_column_term(c, constant=c.name in constant) for c in wanted)
+    return DatasetTerm(uid=dataset.iri, name=dataset.name, columns=columns)
 
 
-def _column_term(column: Column) -> ColumnTerm:
+def _column_term(column: Column, *, constant: bool) -> ColumnTerm:
     role = offered_role(column)
     assert role is not None  # check_columns
     measure = role is ColumnRole.MEASURE
@@ -123,6 +126,7 @@ def _column_term(column: Column) -> ColumnTerm:
         domain=tuple(column.domain or ()) if role is ColumnRole.DIMENSION else (),
         aggregates=(Aggregate.COUNT, Aggregate.SUM, Aggregate.AVG) if measure else (),
         scale=column.scale,
+        level=Level.UNIT if role is ColumnRole.DIMENSION and constant else Level.EVENT,
     )
 
 

@@ -24,29 +24,41 @@ def open_verified(extract: ExtractRef) -> int:
     """A read-only descriptor, the caller's to close. Raises ExtractChanged."""
     path = Path(settings.EXTRACTS_DIR) / f"{extract.sha256}.parquet"
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        return open_checked(path, extract.sha256)
     except OSError as error:
         raise ExtractChanged(f"extract {extract.sha256:.12} of {extract.table}: {error.strerror}") from error
+    except ExtractChanged as error:
+        raise ExtractChanged(f"extract {extract.sha256:.12} of {extract.table} {error}") from None
+
+
+def open_checked(path: Path, sha256: str) -> int:
+    """A read-only descriptor of the file with these bytes, the caller's to close. Raises OSError, ExtractChanged."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    if _identity(descriptor, sha256) in _checked or _digest(descriptor) == sha256:
+        return descriptor
+    os.close(descriptor)
+    raise ExtractChanged("has other bytes than on record")
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, remembered for `open_checked`."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
-        _verify(descriptor, extract)
-    except ExtractChanged:
+        return _digest(descriptor)
+    finally:
         os.close(descriptor)
-        raise
-    return descriptor
 
 
-def _verify(descriptor: int, extract: ExtractRef) -> None:
-    stat = os.fstat(descriptor)
-    identity = (extract.sha256, stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
-    if identity in _checked:
-        return
-    digest = hashlib.sha256()
+def _digest(descriptor: int) -> str:
+    found = hashlib.sha256()
     offset = 0
     while chunk := os.pread(descriptor, _CHUNK, offset):
-        digest.update(chunk)
+        found.update(chunk)
         offset += len(chunk)
-    if digest.hexdigest() != extract.sha256:
-        raise ExtractChanged(
-            f"extract {extract.sha256:.12} of {extract.table} has other bytes than on record"
-        )
-    _checked.add(identity)
+    _checked.add(_identity(descriptor, found.hexdigest()))
+    return found.hexdigest()
+
+
+def _identity(descriptor: int, sha256: str) -> tuple[str, int, int, int, int, int]:
+    stat = os.fstat(descriptor)
+    return (sha256, stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)

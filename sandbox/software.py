@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parent
-_PARTS = ("guard", "engines", "disclosure", "isolation")
+_PARTS = ("guard", "engines", "kept", "disclosure", "isolation")
 _PACKAGES = ("duckdb", "sqlglot", "pyarrow", "numpy")
 
 

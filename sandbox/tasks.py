@@ -7,6 +7,7 @@ from typing import Any
 from celery import current_app
 from celery.signals import worker_process_init, worker_process_shutdown
 
+from sandbox.kept import store
 from sandbox.services import execute
 from sandbox.worker import Worker
 
@@ -50,3 +51,4 @@ def finish(run_uid: str) -> None:
 @current_app.task(name="sandbox.sweep")  # type: ignore[untyped-decorator]
 def sweep() -> None:
     execute.sweep()
+    store.sweep()

@@ -6,11 +6,10 @@ The raw table lives in this process's memory between the jail and the disclosure
 from __future__ import annotations
 
 import logging
-import os
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,6 +33,7 @@ from sandbox.isolation.spares import SparePool
 from sandbox.ledger import refuse
 from sandbox.models import Answer
 from sandbox.services.execute import Claimed, Compared, Given, claim, end, give, give_back, hold, keep
+from sandbox.source import Source, plain, source_for
 from sandbox.spec import ExtractRef, RunSpec
 from sandbox.states import Failure
 from sandbox.warm_up import warm_up
@@ -75,7 +75,8 @@ class Worker:
     def recompute(self, spec: RunSpec, query: AggregateQuery, terms: Terms) -> bytes:
         """The released table's bytes, computed anew; nothing is stored. Raises what keeps it from being computed."""
         question = bare(query, terms)
-        outcome = self._in_jail(spec.extracts, generate(question, terms), lambda: True)
+        with plain(spec.extracts, generate(question, terms)) as source:
+            outcome = self._in_jail(source, lambda: True)
         if outcome.table is None:
             raise NotReleasable(outcome.status)
         return to_ipc(arrange(_protected(outcome.table, question, terms).table, query, terms))
@@ -105,13 +106,13 @@ class Worker:
             raise NotReleasable("overlap")
         question, terms, extracts = claimed.asked.query, claimed.terms, claimed.spec.extracts
         sql = generate(question, terms)
-        outcome = self._run(extracts, sql, heart)
+        outcome = self._run(source_for(extracts, question, terms, heart), heart)
         assert outcome.table is not None
         protected = _protected(outcome.table, question, terms)
         compared: dict[int, Compared] = {}
         outline = None
         if claimed.asked.lane is Lane.TABLE:
-            outline = self._run(extracts, overlap.outline(question, terms), heart).table
+            outline = self._run(plain(extracts, overlap.outline(question, terms)), heart).table
         given = Given(
             table=to_ipc(protected.table), evidence=to_ipc(protected.evidence),
             outline=None if outline is None else to_ipc(outline), summary=protected.summary,
@@ -133,7 +134,7 @@ class Worker:
         elif pairs:
             both = [*claimed.spec.extracts, *(_earlier(ExtractRef(**e)) for e in answer.extracts)]
             sql = overlap.differences(new.query, new.terms, old.query, old.terms, pairs)
-            found = self._run(both, sql, heart).table
+            found = self._run(plain(both, sql), heart).table
             assert found is not None
             closest = min((units for units in found.column("units").to_pylist() if units), default=None)
         if closest is not None and closest < max(new.k, old.k):
@@ -141,17 +142,16 @@ class Worker:
             raise NotReleasable("overlap")
         return Compared(answer.key, closest)
 
-    def _run(self, extracts: Sequence[ExtractRef], sql: str, heart: Callable[[], bool]) -> Outcome:
-        outcome = self._in_jail(extracts, sql, heart)
+    def _run(self, opening: AbstractContextManager[Source], heart: Callable[[], bool]) -> Outcome:
+        with opening as source:
+            outcome = self._in_jail(source, heart)
         if outcome.status is not Status.OK or outcome.table is None:
             raise JailEnded(outcome.status)
         return outcome
 
-    def _in_jail(self, refs: Sequence[ExtractRef], sql: str, keep_going: Callable[[], bool]) -> Outcome:
-        tables = {extract.table: i for i, extract in enumerate(refs)}
-        job = Job(Kind.SQL, sql, tables, max_rows=MAX_RAW_ROWS)
-        with _opened(refs) as descriptors:
-            return self.pool.run(job, descriptors, limits=self.limits, keep_going=keep_going)
+    def _in_jail(self, source: Source, keep_going: Callable[[], bool]) -> Outcome:
+        job = Job(Kind.SQL, source.sql, source.tables, max_rows=MAX_RAW_ROWS)
+        return self.pool.run(job, source.descriptors, limits=self.limits, keep_going=keep_going)
 
 
 class Heart:
@@ -203,17 +203,3 @@ def _where(error: BaseException) -> str:
     """Type and place of an error, for the log. Never its text: it may quote data (P1)."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"
-
-
-@contextmanager
-def _opened(refs: Sequence[ExtractRef]) -> Iterator[list[int]]:
-    """Read-only descriptors of exactly these extracts, in their order."""
-    descriptors: list[int] = []
-    try:
-        # One by one, so that those already open are closed if the next is not what it should be.
-        for extract in refs:
-            descriptors += [extracts.open_verified(extract)]
-        yield descriptors
-    finally:
-        for descriptor in descriptors:
-            os.close(descriptor)

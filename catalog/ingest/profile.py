@@ -47,6 +47,9 @@ class ColumnProfile:
     first_month: str = ""  # dates
     last_month: str = ""
     bars: tuple[Bar, ...] = ()
+    constant: bool | None = (
+        None  # whether each unit has one value of it, null counted as one; None: not looked at
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,8 @@ def _describe(
     if column.kind is ColumnKind.SENSITIVE:
         return replace(base, distinct=None)
     if column.kind in _OPEN and column.domain is not None:
-        return replace(base, bars=_category_bars(connection, table, unit, column))
+        bars = _category_bars(connection, table, unit, column)
+        return replace(base, bars=bars, constant=_is_constant(connection, table, unit, column))
     if column.kind in _OPEN and column.type in TIMES:
         name = cells.name(column)
         [(first, last)] = connection.execute(
@@ -138,6 +142,18 @@ def _describe(
     if column.kind is ColumnKind.MEASURE and column.type in cells.NUMERIC:
         return replace(base, bars=_numeric_bars(connection, table, unit, column))
     return base
+
+
+def _is_constant(connection: duckdb.DuckDBPyConnection, table: str, unit: str, column: Column) -> bool:
+    """Exact. A contract whose terms say `level: unit` rests on it."""
+    if unit == "_row":  # each row is a unit
+        return True
+    name = cells.name(column)
+    several = (
+        f"SELECT 1 FROM {table} GROUP BY {unit} "  # noqa: S608 - names quoted
+        f"HAVING min({name}) <> max({name}) OR count({name}) NOT IN (0, count(*)) LIMIT 1"
+    )
+    return not connection.execute(several).fetchall()
 
 
 def _category_bars(

@@ -31,6 +31,9 @@ KEY_ENCRYPTION_KEYS = env.listed_required(
 SPACE_KEY = env.required("DATASPACE_SPACE_KEY", "64 hexadecimal digits")
 DATA_DIR = Path(env.text("DATASPACE_DATA_DIR", str(BASE_DIR / "var")))
 EXTRACTS_DIR = DATA_DIR / "extracts"
+# What each contributor adds to each cell, kept for later questions (sandbox/kept); those used longest ago make room.
+KEPT_DIR = DATA_DIR / "kept"
+KEPT_BYTES = int(env.text("DATASPACE_KEPT_BYTES", str(2 * 1024**3)))
 UPLOADS_DIR = DATA_DIR / "uploads"
 # Folders whose Unix sockets a provider may name as a data source; none unless the operator lists them.
 SOURCE_SOCKETS = env.listed("DATASPACE_SOURCE_SOCKETS", [])

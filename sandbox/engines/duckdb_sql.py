@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlglot import exp
 
 from audit.wording import say
@@ -26,17 +28,17 @@ def generate(query: AggregateQuery, terms: Terms, dialect: str = "duckdb") -> st
     if dialect not in DIALECTS:
         raise refuse("engine.dialect", say("This engine is not offered."))
     inner = per_contributor(query, terms)
-    outer = _per_cell(query, terms).from_(PER_CONTRIBUTOR, copy=False)
+    values = [exp.cast(exp.column(f"d{i}"), exp.DType.TEXT) for i in range(len(query.dimensions))]
+    outer = per_cell(query, terms, values).from_(PER_CONTRIBUTOR, copy=False)
     return outer.with_(PER_CONTRIBUTOR, as_=inner, copy=False).sql(
         dialect=dialect, identify=True, comments=False
     )
 
 
-def _per_cell(query: AggregateQuery, terms: Terms) -> exp.Select:
+def per_cell(query: AggregateQuery, terms: Terms, values: Sequence[exp.Expr]) -> exp.Select:
+    """The second level, without its FROM. `values`: text of each dimension's value, from columns `d0`, `d1` ..."""
     keys = [exp.column(f"d{i}") for i in range(len(query.dimensions))]
-    selected: list[exp.Expr] = [
-        exp.alias_(exp.cast(k.copy(), exp.DType.TEXT), f"d{i}") for i, k in enumerate(keys)
-    ]
+    selected: list[exp.Expr] = [exp.alias_(value, f"d{i}") for i, value in enumerate(values)]
     selected += [exp.alias_(exp.Count(this=exp.Star()), "k"), exp.alias_(_total("n"), "n")]
     for i, ref in enumerate(query.measured):
         positive = exp.If(this=exp.column(f"c{i}") > 0, true=exp.column(f"c{i}"))
@@ -57,7 +59,7 @@ def _sums(i: int, ref: ColumnRef, terms: Terms) -> list[exp.Expr]:
     return [
         exp.alias_(exp.cast(exp.Sum(this=exp.column(f"s{i}")), number), f"m{i}_sum"),
         exp.alias_(exp.cast(exp.Sum(this=size), number.copy()), f"m{i}_abs"),
-        exp.alias_(largest, f"m{i}_top"),
+        exp.alias_(exp.cast(largest, exp.DataType.build(f"{number.sql()}[]")), f"m{i}_top"),
     ]
 
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from sqlglot import exp
 
 from audit.wording import say
+from catalog.schema import ColumnType
 from contracts.policy.terms import ColumnTerm
 from sandbox.guard.domains import key
 from sandbox.guard.problems import refuse
@@ -31,3 +32,10 @@ def literal(column: ColumnTerm, text: str) -> exp.Expr:
     if isinstance(value, date):
         return exp.cast(exp.Literal.string(value.isoformat()), exp.DType.DATE)
     raise refuse("guard.domain", say("%(column)s cannot be filtered.", column=column.name))
+
+
+def text_of(value: exp.Expr, column: ColumnTerm) -> exp.Expr:
+    """`value`, of the type of `column`, as the text the engine writes for it."""
+    if column.type is ColumnType.DECIMAL:
+        value = exp.cast(value, exp.DataType.build(f"DECIMAL(18, {column.scale})"))
+    return exp.cast(value, exp.DType.TEXT)

@@ -18,7 +18,7 @@ from contracts.decisions import Action, Facts, decide
 from contracts.models import Contract
 from contracts.permissions import check_can_compute
 from contracts.policy.canonical import digest
-from contracts.policy.terms import DatasetTerm, Terms
+from contracts.policy.terms import DatasetTerm, Level, Terms
 from parties.actors import Actor
 from sandbox import queue
 from sandbox.guard import AggregateQuery, canonical_bytes, check_query, check_sql
@@ -156,6 +156,6 @@ def _fits(term: DatasetTerm, version: Version) -> bool:
     schema = version.schema
     columns = [(c, schema.column(c.name)) for c in term.columns]
     has_unit = (term.unit is None) == (schema.unit is None)
-    return has_unit and all(
-        found is not None and found.type is c.type and found.scale == c.scale for c, found in columns
-    )
+    constant = {c.name for c in term.columns if c.level is Level.UNIT}
+    same = all(found is not None and found.type is c.type and found.scale == c.scale for c, found in columns)
+    return has_unit and same and constant <= version.constant_columns

@@ -15,13 +15,19 @@ from audit.events import Event
 from audit.models import Entry
 from audit.refusals import Refused
 from audit.verifier.check import verify
+from catalog.models import Dataset
 from contracts.models import Contract
-from contracts.policy.canonical import matches
+from contracts.policy.canonical import digest, matches
+from contracts.policy.terms import Level
 from contracts.services.signing import resume_contract, suspend_contract, terminate_contract
 from contracts.states import ContractState
+from sandbox.engines import generate
 from sandbox.formats import from_ipc, rows
+from sandbox.guard import AggregateQuery, bare
 from sandbox.isolation.jail import NoSandbox
 from sandbox.isolation.outcome import Outcome, Status
+from sandbox.kept import store
+from sandbox.kept.build import build
 from sandbox.models import Release, Run
 from sandbox.services import execute
 from sandbox.services.download import download
@@ -374,3 +380,38 @@ def test_a_release_can_be_computed_again_or_it_is_said_why_not(city, contract, w
         )
     finally:
         path.write_bytes(body)
+
+
+def test_from_a_kept_table_come_the_release_and_the_receipt_of_the_plain_plan(
+    city, contract, worker, settings, monkeypatch, tmp_path
+):
+    settings.KEPT_DIR = tmp_path / "kept"
+    monkeypatch.setattr("sandbox.source.LEAST_ROWS", 1)
+    made = []
+    monkeypatch.setattr(store, "build", lambda *given, **said: made.append(1) or build(*given, **said))
+    for text in (
+        SQL,
+        SQL.replace("SUM(kwh) AS kwh", "AVG(kwh) AS mean"),
+    ):  # the second finds what the first kept
+        run = ask(city, contract, text)
+        worker.work(str(run.uid))
+        release = Release.objects.get(run=run)
+        with monkeypatch.context() as patch:
+            patch.setattr("sandbox.worker.source_for", None)
+            assert reproduce(release, worker).same, "by the plain plan"
+        plan = generate(bare(AggregateQuery.from_json(run.computation.query)), contract.terms)
+        assert json.loads(bytes(release.receipt))["query"]["sql"] == digest(plan.encode())
+    assert len(made) == 1
+    assert list(settings.KEPT_DIR.glob(f"{run.spec['extracts'][0]['sha256']}-*.parquet"))
+
+
+def test_a_version_in_which_units_moved_does_not_fit_a_contract_that_says_they_do_not(city, contract):
+    dataset = Dataset.objects.get(name="electricity")
+    assert contract.terms.dataset("electricity").column("district").level is Level.UNIT
+    assert contract.terms.dataset("electricity").column("month").level is Level.EVENT
+    moved = factories.electricity_rows()
+    first = moved[0]
+    moved.append({**first, "district": next(d for d in factories.DISTRICTS if d != first["district"])})
+    factories.publish_version(dataset, city.power, schema=factories.ELECTRICITY, rows=moved)
+    with pytest.raises(Refused, match=r"dataset\.no_version"):
+        ask(city, contract)

@@ -107,6 +107,31 @@ def test_months_stand_for_days(tmp_path: Path) -> None:
     assert (day.first_month, day.last_month) == ("2024-01", "2024-02")
 
 
+def test_a_dimension_is_constant_where_each_unit_has_one_value_of_it(tmp_path: Path) -> None:
+    """A unit whose rows are all without a value has one; a unit with a value and without has two."""
+    constant = ["a,x", "a,x", "b,y", "b,y", "c,", "c,"]
+    for lines, expected in ((constant, True), ([*constant, "c,y"], False), ([*constant, "a,y"], False)):
+        path = tmp_path / "in.csv"
+        path.write_text("\n".join(["firm,area,note", *(f"{line},t" for line in lines)]) + "\n")
+        schema = Schema(
+            (
+                SCHEMA.columns[0],
+                Column("area", "area", ColumnType.TEXT, D, domain=("x", "y")),
+                Column("note", "note", ColumnType.TEXT, Q),
+            )
+        )
+        extract = build(open_source(path, folder=tmp_path), schema, out_dir=tmp_path, space_key=bytes(32))
+        found = profile(extract, schema, folder=tmp_path)
+        assert [c.constant for c in found.columns] == [None, expected, None]
+
+
+def test_a_profile_written_before_anyone_looked_knows_of_no_constant(tmp_path: Path) -> None:
+    written = _profile(tmp_path).to_json()
+    for column in written["columns"]:
+        del column["constant"]
+    assert {c.constant for c in Profile.from_json(written).columns} == {None}
+
+
 def test_a_profile_survives_json(tmp_path: Path) -> None:
     found = _profile(tmp_path)
     assert Profile.from_json(json.loads(json.dumps(found.to_json()))) == found
