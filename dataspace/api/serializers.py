@@ -19,6 +19,7 @@ from contracts.policy.terms import Lane
 from contracts.states import ContractState, Outcome, Purpose, RequestState
 from sandbox.formats import from_ipc, rows
 from sandbox.models import Release, Run
+from sandbox.services.preview import Preview
 from sandbox.states import RunState
 
 
@@ -252,13 +253,35 @@ class WarningOut(s.Serializer[Any]):
     reason = s.CharField()
 
 
+class ExpectedOut(s.Serializer[Any]):
+    """Half the width of a measure's 95 % interval before it is asked; of averages, times the records of the cell."""
+
+    label = s.CharField()  # type: ignore[assignment]  # the API's word
+    half_width = s.FloatField()
+    over_records = s.BooleanField()
+
+
 class PreviewOut(s.Serializer[Any]):
     problems = ProblemOut(many=True)
     warnings = WarningOut(many=True)
     rows = s.IntegerField()
     cells = s.IntegerField()
     runs_left = s.IntegerField()
+    lane = s.ChoiceField(choices=[lane.value for lane in Lane])
+    repeated = s.BooleanField(help_text="It was answered before; the same answer costs nothing.")
+    charge = s.IntegerField(help_text="Private lane: what it would cost, in micro-rho.")
+    questions_left = s.IntegerField(
+        allow_null=True, help_text="Private lane: so many full questions before it."
+    )
+    expected = s.SerializerMethodField()
     query = s.SerializerMethodField()
+
+    @extend_schema_field(ExpectedOut(many=True))
+    def get_expected(self, preview: Preview) -> list[dict[str, Any]]:
+        return [
+            {"label": label, "half_width": error.half_width, "over_records": error.over_rows}
+            for label, error in preview.expected.items()
+        ]
 
     def get_query(self, preview: Any) -> dict[str, Any] | None:
         return preview.query.to_json() if preview.query else None

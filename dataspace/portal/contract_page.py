@@ -21,12 +21,14 @@ from contracts.models import Contract, Signature
 from contracts.names import names_in
 from contracts.policy.wording import describe
 from contracts.states import ContractState
+from dataspace.portal.budgets import Gauge, gauges
 from dataspace.portal.doors import address, reason_against
 from dataspace.portal.forms.contracts import SignForm
 from dataspace.portal.parts import Action, Crumb, Fact, Stat, Step
 from dataspace.portal.run_page import latest_runs
 from parties.actors import Actor
 from parties.names import name_of
+from sandbox.ledger import budgets
 from sandbox.models import Run
 
 OPEN = (ContractState.DRAFTED, ContractState.ACTIVE, ContractState.SUSPENDED)
@@ -83,6 +85,10 @@ class ContractPage:
             Stat(_("Datasets"), len(contract.terms.datasets)),
             Stat(_("Contributors per cell, at least"), contract.terms.disclosure.min_contributors),
         ]
+
+    @cached_property
+    def gauges(self) -> list[Gauge]:
+        return gauges(budgets(self._contract))
 
     @cached_property
     def runs_total(self) -> int:

@@ -8,11 +8,13 @@ from typing import Any
 
 from django.core.paginator import Page, Paginator
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
+from django_stubs_ext import StrOrPromise
 
 from audit.events import Event
 from audit.models import Entry
 from contracts.policy.canonical import digest
+from contracts.policy.terms import Lane
 from dataspace.portal.charts import ChartColumn, chart_for, table_for
 from dataspace.portal.doors import address, reason_against
 from dataspace.portal.parts import Cell, Col, Download, Fact, Table
@@ -24,6 +26,12 @@ from sandbox.models import Release
 from sandbox.permissions import check_can_open
 from sandbox.receipt_proof import check_can_prove
 
+STATISTICS: dict[str, StrOrPromise] = {
+    "units": gettext_lazy("contributors"),
+    "rows": gettext_lazy("records"),
+    "values": gettext_lazy("records with a value"),
+    "sum": gettext_lazy("sum"),
+}
 ROWS = 50  # of a table on one page
 EVIDENCE_ROWS = 100
 
@@ -44,13 +52,14 @@ class ReleasePage:
     # --- The result ---------------------------------------------------------------------------------------
     @cached_property
     def columns(self) -> list[ChartColumn]:
-        names = self._table.column_names
+        """Without the ends of intervals, which the table shows beside their measures."""
+        names = [name for name in self._table.column_names if name not in self._ends]
         return [ChartColumn(name, measure=i >= self.release.dimensions) for i, name in enumerate(names)]
 
     @cached_property
     def rows(self) -> list[Row]:
         """As released: a measure that is None is not shown, a dimension that is None marks a total."""
-        columns = [self._table.column(i).to_pylist() for i in range(self._table.num_columns)]
+        columns = [self._table.column(column.label).to_pylist() for column in self.columns]
         return [list(row) for row in zip(*columns, strict=True)]
 
     @cached_property
@@ -61,7 +70,24 @@ class ReleasePage:
         return Paginator(self.rows, ROWS).get_page(number)
 
     def table(self, page: Page[Row]) -> Table:
-        return table_for(self.columns, list(page.object_list), _("Result"))
+        first = page.start_index() - 1 if page.paginator.count else 0
+        rows = [list(row) for row in page.object_list]
+        for label, ends in self._intervals.items():
+            place = [column.label for column in self.columns].index(label)
+            low, high = (self._table.column(end).slice(first, ROWS).to_pylist() for end in ends)
+            for row, bottom, top in zip(rows, low, high, strict=True):
+                if bottom is not None:
+                    row[place] = Cell(row[place], kind="number", note=f"{_plain(bottom)} – {_plain(top)}")
+        return table_for(self.columns, rows, _("Result"))
+
+    @cached_property
+    def _intervals(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = self.release.summary.get("intervals", {})
+        return found
+
+    @cached_property
+    def _ends(self) -> set[str]:
+        return {end for ends in self._intervals.values() for end in ends}
 
     @cached_property
     def _table(self) -> Any:
@@ -83,6 +109,10 @@ class ReleasePage:
     @property
     def not_shown(self) -> int:
         return int(self.release.summary["not_shown"])
+
+    @property
+    def empty_cells(self) -> str:
+        return str(self.release.summary.get("empty_cells", "not_shown"))
 
     @property
     def values(self) -> int:
@@ -156,6 +186,11 @@ class ReleasePage:
         return address("portal:release_evidence", self.release.uid) if reviews else ""
 
 
+def _plain(number: float) -> str:
+    """To four digits, or to the unit where there are more."""
+    return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.4g}"
+
+
 class EvidencePage:
     """Contributors and reasons per cell, for a reviewer."""
 
@@ -212,3 +247,38 @@ class EvidencePage:
             Cell("" if share is None else f"{share:.1%}"), outcome_words(row["outcome"]),
             ", ".join(reason_words(reason) for reason in row["reasons"]),
         ]  # fmt: skip
+
+
+class PrivateEvidencePage:
+    """The private lane withholds nothing: what was drawn, for each statistic. It holds no data."""
+
+    comparison = ""
+
+    def __init__(self, release: Release) -> None:
+        rows = from_ipc(bytes(release.evidence)).to_pylist()
+        self.counts = {"published": len(rows)}
+        self.page: Page[dict[str, Any]] = Paginator(rows, EVIDENCE_ROWS).get_page(1)
+
+    @property
+    def table(self) -> Table:
+        columns = [
+            Col(_("Statistic")),
+            Col(_("Column")),
+            Col(_("One contributor adds"), numeric=True),
+            Col(_("Cells it can change"), numeric=True),
+            Col(_("Sensitivity"), numeric=True),
+            Col(_("Standard deviation of the noise"), numeric=True),
+            Col(_("Budget, millionths of rho"), numeric=True),
+        ]
+        return Table(_("Evidence"), columns, [self._row(row) for row in self.page])
+
+    def _row(self, row: dict[str, Any]) -> list[Any]:
+        return [
+            STATISTICS[row["statistic"]], row["column"] or "–", Cell(f"{row['low']:g} – {row['high']:g}"), row["groups"],
+            Cell(f"{row['sensitivity']:.4g}"), Cell(f"{row['scale']:.4g}"), row["micro_rho"],
+        ]  # fmt: skip
+
+
+def evidence_of(release: Release, number: str | None, outcome: str) -> EvidencePage | PrivateEvidencePage:
+    private = release.summary.get("lane") == Lane.PRIVATE
+    return PrivateEvidencePage(release) if private else EvidencePage(release, number, outcome)

@@ -7,11 +7,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from contracts.policy.terms import Terms
+from contracts.policy.terms import Lane, Terms
 from sandbox.disclosure.complementary import all_cells
 from sandbox.disclosure.findings import MARKER, Rule
 from sandbox.disclosure.withholding import SUMMED, Withholding
 from sandbox.guard.cells import cell_values
+from sandbox.guard.lanes import lane_of
 from sandbox.guard.query import AggregateQuery
 
 EVIDENCE = pa.schema(
@@ -87,7 +88,7 @@ def told(rules: list[dict[str, Any]], query: AggregateQuery, terms: Terms) -> di
     }
 
 
-def shown(query: AggregateQuery, table: pa.Table) -> dict[str, Any]:
+def shown(query: AggregateQuery, table: pa.Table, terms: Terms) -> dict[str, Any]:
     """How many values of the arranged table are not shown; empty and withheld ones are counted together."""
     cells = table.num_rows if not query.totals else _without_totals(query, table)
     measures = [table.column(m.label).slice(0, cells) for m in query.measures]
@@ -95,8 +96,15 @@ def shown(query: AggregateQuery, table: pa.Table) -> dict[str, Any]:
         "rows": cells,
         "values": cells * len(measures),
         "not_shown": sum(column.null_count for column in measures),
-        "totals": "of_published_values" if query.totals else "none",
+        "totals": _totals(query, terms),
     }
+
+
+def _totals(query: AggregateQuery, terms: Terms) -> str:
+    if not query.totals:
+        return "none"
+    own = lane_of(query, terms) is Lane.PERTURBED
+    return "of_their_own_contributors" if own else "of_published_values"
 
 
 def _without_totals(query: AggregateQuery, table: pa.Table) -> int:

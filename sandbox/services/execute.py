@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
+import pyarrow as pa
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
@@ -30,6 +31,7 @@ from contracts.policy.terms import Lane, Terms
 from parties.actors import SYSTEM
 from sandbox import queue
 from sandbox.disclosure import arrange, shown
+from sandbox.disclosure.private.words import intervals
 from sandbox.formats import from_ipc, to_ipc
 from sandbox.guard import AggregateQuery
 from sandbox.ledger import Asked, earlier, lock_ledger, look_up
@@ -253,7 +255,7 @@ def _write(run: Run, answer: Answer, terms: Terms) -> Release:
     table = arrange(from_ipc(bytes(answer.table or b"")), query, terms)
     body = to_ipc(table)
     row = Release(run=run, table=body, digest=digest(body), evidence=answer.evidence,
-                  summary={**(answer.summary or {}), **shown(query, table)}, released=now)  # fmt: skip
+                  summary=_summary(answer, query, table, terms), released=now)  # fmt: skip
     row.receipt = receipt(
         release_uid=str(row.uid), run_uid=str(run.uid), spec=spec, query=query.to_json(), answer=answer.key,
         lane=answer.lane, charge=answer.charge, sql_digest=answer.sql_digest, terms=terms,
@@ -268,6 +270,11 @@ def _write(run: Run, answer: Answer, terms: Terms) -> Release:
     row.event_id = run.event_id  # one entry for both
     row.save()
     return row
+
+
+def _summary(answer: Answer, query: AggregateQuery, table: pa.Table, terms: Terms) -> dict[str, object]:
+    ends = {"intervals": intervals(query)} if answer.lane == Lane.PRIVATE else {}
+    return {**(answer.summary or {}), **shown(query, table, terms), **ends, "lane": answer.lane}
 
 
 def _contract(run: Run) -> Contract:

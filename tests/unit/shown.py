@@ -27,7 +27,7 @@ def show(raw: Callable[[AggregateQuery], pa.Table], query: AggregateQuery, terms
     question = bare(query, terms)
     protected = protect(raw(question), question, terms)
     table = arrange(protected.table, query, terms)
-    facts = shown(query, table)
+    facts = shown(query, table, terms)
     cells = facts["rows"]
     return Shown(
         table.slice(0, cells),

@@ -318,9 +318,9 @@ def test_the_evidence_says_how_closely_a_cell_that_breaks_a_rule_is_known() -> N
     assert small["demanded"] == 10.0
     assert 0 <= small["low"] <= small["high"] - 10
     assert small["high"] <= 15, "3 + 12 are known to be 15"
-    summed = rows["市中", "sum_amount"]
+    summed = rows["市中", "sum(loans.amount)"]
     assert summed["low"] <= 300 - 30
     assert summed["high"] >= 300 + 30
     assert summed["demanded"] == 60.0
-    for label in ("count_rows", "sum_amount"):
+    for label in ("count_rows", "sum(loans.amount)"):
         assert rows["槐荫", label]["low"] is None, "breaks no rule itself"

@@ -24,6 +24,7 @@ from contracts.permissions import check_can_compute
 from contracts.policy.terms import Lane
 from contracts.selectors import get_contract
 from dataspace.portal.advice import Place, places
+from dataspace.portal.budgets import price_in_words
 from dataspace.portal.doors import actor_of, address, door, reason_against, status_of
 from dataspace.portal.forms.compute import Builder, Chosen, text_question
 from dataspace.portal.parts import Crumb, Fact, Tab
@@ -74,6 +75,8 @@ class Answer:
     cells: int = 0
     runs_left: int = 0
     warnings: Sequence[str] = ()
+    price: Sequence[str] = ()  # what a question of the private lane costs and how exact its answer will be
+    repeated: bool = False
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -129,6 +132,7 @@ def _answer(actor: Actor, contract: Contract, names: Names, asked: Asked) -> Ans
     return Answer(
         [], in_words(found.query, terms, names), sql=sql_of(found.query, terms), rows=found.rows,
         cells=found.cells, runs_left=found.runs_left, warnings=[str(w["reason"]) for w in found.warnings],
+        price=price_in_words(found, terms), repeated=found.repeated,
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_safe
 from dataspace.portal.doors import actor_of, address, door
 from dataspace.portal.parts import Crumb, Tab
 from dataspace.portal.questions import title_of_computation
-from dataspace.portal.release_page import EvidencePage, check_can_review
+from dataspace.portal.release_page import check_can_review, evidence_of
 from dataspace.portal.rules import outcome_words
 from sandbox.selectors import get_release
 from sandbox.services.download import download as take
@@ -42,7 +42,7 @@ def evidence(request: HttpRequest, uid: UUID) -> HttpResponse:
     release = get_release(actor, uid)
     check_can_review(actor)
     outcome = request.GET.get("outcome", "")
-    page = EvidencePage(release, request.GET.get("page"), outcome)
+    page = evidence_of(release, request.GET.get("page"), outcome)
     tabs = [Tab(_("All"), "?", current=not outcome, count=sum(page.counts.values()))]
     tabs += [
         Tab(outcome_words(name), f"?outcome={name}", current=outcome == name, count=count)

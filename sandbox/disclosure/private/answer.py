@@ -85,7 +85,7 @@ def publish(released: Released, query: AggregateQuery, terms: Terms) -> PrivateA
         errors=error_table(kept, query, terms),
         totals=None if totals is None else value_table(totals, query, terms),
         total_errors=None if totals is None else error_table(totals, query, terms),
-        summary={**summary(query, terms), **shown(query, table)},
+        summary={**summary(query, terms), **shown(query, table, terms)},
         evidence=evidence_table([noisy.mechanism for noisy in released.values()]),
     )
 

@@ -13,13 +13,13 @@ from contracts.policy.terms import Terms
 from sandbox.disclosure.private.answer import Released, publish
 from sandbox.disclosure.private.estimates import Noisy
 from sandbox.disclosure.private.mechanism import mechanisms_of
+from sandbox.disclosure.private.words import intervals
 from sandbox.engines.bounding import Statistic, needed_by
 from sandbox.guard.bare import bare, measure_label, parts
 from sandbox.guard.cells import cell_values
 from sandbox.guard.query import AggregateQuery
 
 STEPS = pa.decimal128(38, 0)
-LOW, HIGH = "⌊{}⌋", "⌈{}⌉"  # the ends of a measure's 95 % interval, by its label
 
 
 def kept(released: Released, question: AggregateQuery, terms: Terms) -> pa.Table:
@@ -61,11 +61,6 @@ def arrange_private(table: pa.Table, query: AggregateQuery, terms: Terms) -> pa.
     if answer.totals is None or answer.total_errors is None:
         return whole
     return pa.concat_tables([whole, _with_intervals(answer.totals, answer.total_errors, query)])
-
-
-def intervals(query: AggregateQuery) -> dict[str, list[str]]:
-    """Label of a measure → labels of the lower and the upper end of its interval."""
-    return {m.label: [LOW.format(m.label), HIGH.format(m.label)] for m in query.measures}
 
 
 def _with_intervals(table: pa.Table, errors: pa.Table, query: AggregateQuery) -> pa.Table:

@@ -13,6 +13,8 @@ from sandbox.disclosure.private.intervals import CONFIDENCE, FEWEST_DEVIATIONS
 from sandbox.engines.bounding import Kind, bound_of, groups_of, limits_of, statistics_of
 from sandbox.guard.query import AggregateQuery
 
+LOW, HIGH = "⌊{}⌋", "⌈{}⌉"
+
 
 class PrivateRule(StrEnum):
     """The private lane's rules; none of the names is one of `findings.Rule`."""
@@ -23,6 +25,11 @@ class PrivateRule(StrEnum):
     SUMS = "clamped_sum"
     SMALL = "small_averages"
     INTERVAL = "interval"
+
+
+def intervals(query: AggregateQuery) -> dict[str, list[str]]:
+    """Label of a measure → labels of the columns with the lower and the upper end of its 95 % interval."""
+    return {m.label: [LOW.format(m.label), HIGH.format(m.label)] for m in query.measures}
 
 
 def summary(query: AggregateQuery, terms: Terms) -> dict[str, Any]:
