@@ -27,6 +27,7 @@ from catalog.models import Dataset, Version
 from catalog.schema import Column, ColumnKind, ColumnType, Grade, Schema
 from catalog.states import SourceKind, VersionState, Visibility
 from contracts.draft import offered_columns
+from contracts.lanes import Choices
 from contracts.models import AccessRequest, Contract
 from contracts.services.requests import Wish, decide_request, file_request
 from contracts.services.signing import sign_contract
@@ -259,6 +260,7 @@ def granted_request(
     deciders: Sequence[User],
     *,
     limits: Mapping[str, int] | None = None,
+    lanes: Choices | None = None,
     **said: Any,
 ) -> AccessRequest:
     """Granted by all that have a decision, each from `deciders`; a contract has been drawn up."""
@@ -266,9 +268,11 @@ def granted_request(
     parts = set(request.decisions.values_list("organization", flat=True))
     for user in deciders:
         if user.organization_id in parts:
+            own = request.items.filter(dataset__provider=user.organization).exists()
             decide_request(
-                actor=actor(user), request=request, outcome=Outcome.GRANT, reason="同意", limits=limits
-            )
+                actor=actor(user), request=request, outcome=Outcome.GRANT, reason="同意", limits=limits,
+                lanes=lanes if own else None,
+            )  # fmt: skip
     request.refresh_from_db()
     return request
 

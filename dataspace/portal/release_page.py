@@ -274,8 +274,8 @@ class PrivateEvidencePage:
 
     def _row(self, row: dict[str, Any]) -> list[Any]:
         return [
-            STATISTICS[row["statistic"]], row["column"] or "–", Cell(f"{row['low']:g} – {row['high']:g}"), row["groups"],
-            Cell(f"{row['sensitivity']:.4g}"), Cell(f"{row['scale']:.4g}"), row["micro_rho"],
+            STATISTICS[row["statistic"]], row["column"] or "–", Cell(f"{row['low']:g} – {row['high']:g}"),
+            row["groups"], Cell(f"{row['sensitivity']:.4g}"), Cell(f"{row['scale']:.4g}"), row["micro_rho"],
         ]  # fmt: skip
 
 
