@@ -104,7 +104,7 @@ def reserve(asked: Asked, *, contract: Contract) -> Answer:
 
 def usage(contract: Contract, asked: Asked) -> dict[str, Any]:
     """Fields of `Facts`: what the lane has used up, the question itself not counted."""
-    answers = Answer.objects.filter(runs__contract=contract, lane=Lane.TABLE).exclude(key=asked.key)
+    answers = Answer.objects.filter(runs__contract=contract, lane=asked.lane).exclude(key=asked.key)
     closed = Q(refused__isnull=False) | Q(runs__failure=Failure.NOT_RELEASABLE, runs__contract=contract)
     refused = answers.filter(closed)
     return {

@@ -168,9 +168,10 @@ class Joins:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """The table lane answers so many different questions, and closes after so many refusals that depend on data.
+    """So many different answers; exact tables close after so many refusals that depend on data.
 
-    Each such refusal tells a little, as does each answer; nothing else bounds what many of them tell together.
+    Each such refusal tells a little, as does each answer; nothing else bounds what many of them tell together. The
+    private lane has its budget instead.
     """
 
     actions: ClassVar[frozenset[Action]] = _BEFORE_DATA
@@ -180,11 +181,11 @@ class Answers:
     def verify(self, facts: Facts) -> Outcome:
         if facts.lane is None:
             return _unknown("lane")
-        if facts.lane is not Lane.TABLE:
+        if facts.lane is Lane.PRIVATE:
             return Satisfied()
         if facts.answers is None or facts.refusals is None:
             return _unknown("answers")
-        if facts.refusals >= self.max_refusals:
+        if facts.lane is Lane.TABLE and facts.refusals >= self.max_refusals:
             reason = say(
                 "Exact tables are closed under this contract: too many of its questions were refused."
             )

@@ -107,7 +107,7 @@ class DisclosureTerms:
     max_cells: int = 2000
     complement_contributors: int = 10  # what is left of a total must stand for so many units
     show_zeros: int = 0  # 1: an empty cell is published as 0; 0: it looks like a withheld one
-    max_releases: int = 200  # different answers from the table lane under this contract
+    max_releases: int = 200  # different answers under this contract, exact and perturbed ones each
     max_refusals: int = 20  # refusals that depend on data, after which the table lane of this contract closes
 
 

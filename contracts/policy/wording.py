@@ -101,9 +101,9 @@ _WORDS: Final[dict[str, _Said]] = {
         "没有记录的单元格与不予公布的单元格看起来一样。", "Cells without records look like withheld ones."
     ),
     "memory_text": _Said(
-        "最多 {answers} 张不同的精确表；每张新表都与此前对任何人公布的表比较，相差不足最低主体数的不予公布；"
+        "最多 {answers} 张不同的表；每张新的精确表都与此前对任何人公布的表比较，相差不足最低主体数的不予公布；"
         "因数据原因被拒绝 {refusals} 次后，不再提供精确表。",
-        "At most {answers} different exact tables; each new one is compared with all that anyone was given before and "
+        "At most {answers} different tables; each new exact one is compared with all that anyone was given before and "
         "refused where they differ by too few units; after {refusals} refusals that depend on data exact tables end.",
     ),
     "privacy_text": _Said(

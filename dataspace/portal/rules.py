@@ -44,8 +44,9 @@ def limits_in_words(limits: DisclosureTerms) -> list[str]:
         if limits.show_zeros
         else _("Cells without records look like withheld ones."),
         ngettext(
-            "There is at most %(answers)d different exact table; it is compared with all that anyone was given before.",
-            "There are at most %(answers)d different exact tables; each is compared with all that anyone was given "
+            "There is at most %(answers)d different table; an exact one is compared with all that anyone was given "
+            "before.",
+            "There are at most %(answers)d different tables; exact ones are compared with all that anyone was given "
             "before.",
             limits.max_releases,
         )

@@ -113,7 +113,7 @@ def test_a_broken_term_is_refused_with_its_code_at_each_step_it_belongs_to(
         {"released_at": NOW - timedelta(days=30)},
         {"runs_used": 99},
         {"answers": 199, "refusals": 19},
-        {"lane": Lane.PERTURBED, "answers": None},
+        {"lane": Lane.PERTURBED, "answers": 199, "refusals": 999},
         {"used": (), "joined": ()},
         {"protected_by": DisclosureTerms(min_contributors=50, sum_digits=1, round_counts=10)},
     ],

@@ -39,7 +39,7 @@ LIMITS: dict[str, StrOrPromise] = {
     "max_cells": _("Cells per result, at most"),
     "complement_contributors": _("Contributors in what is left of a total, at least"),
     "show_zeros": _("Empty cells shown as 0 (1 = yes, 0 = no)"),
-    "max_releases": _("Different exact tables, at most"),
+    "max_releases": _("Different tables, at most"),
     "max_refusals": _("Refusals that depend on data before exact tables close"),
     "contract_budget": _("Privacy budget of the contract (millionths of rho)"),
     "query_budget": _("… of it for one question, at most"),

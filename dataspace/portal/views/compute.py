@@ -193,6 +193,6 @@ def _closed(contract: Contract) -> StrOrPromise:
     """Why nothing can be run under this contract now; "" where something can."""
     facts = Facts(
         action=Act.SUBMIT, now=timezone.now(), runs_used=contract.runs_used, used=(), joined=(),
-        lane=Lane.PERTURBED,  # the lane that nothing uses up
+        lane=Lane.TABLE, answers=0, refusals=0,  # what a lane has used up is told with the question
     )  # fmt: skip
     return reason_against(decide, contract, facts)
