@@ -51,6 +51,7 @@ urlpatterns = [
     path("runs/<uuid:uid>/cancel/", runs.cancel, name="run_cancel"),
     # What came out
     path("releases/<uuid:uid>/evidence/", releases.evidence, name="release_evidence"),
+    path("releases/<uuid:uid>/statistics/", releases.statistics, name="release_statistics"),
     path("releases/<uuid:uid>/<slug:format_name>/", releases.download, name="release_download"),
     # What is on record
     path("audit/", audit.audit, name="audit"),
