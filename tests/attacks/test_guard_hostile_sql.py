@@ -8,6 +8,7 @@ import pytest
 
 from audit.refusals import Refused
 from sandbox.guard import check_sql
+from tests.attacks.fuzz_guard import fuzz
 from tests.unit.guard_terms import TERMS
 
 C = "select count(*) from loans"
@@ -422,3 +423,9 @@ def test_a_refusal_repeats_no_more_of_the_text_than_one_short_term() -> None:
 def test_a_long_chain_of_conditions_is_read_without_recursion() -> None:
     text = f"{C} where " + " and ".join(["year = 2024"] * 500)
     assert check_sql(text, TERMS) == check_sql(f"{C} where year = 2024", TERMS)
+
+
+def test_texts_near_the_language_touch_nothing_outside_the_contract() -> None:
+    counted = fuzz(lambda thrown: thrown >= 800, seed=11)
+    assert counted["accepted"] > 150, "the texts must be near enough to be accepted at times"
+    assert counted["refused"] > 300
