@@ -46,6 +46,7 @@ NAMES = {
     "portal:compute": "contract", "portal:preview": "contract",
     "portal:run": "run", "portal:run_status": "run", "portal:run_cancel": "run",
     "portal:release_evidence": "release", "portal:release_download": "release",
+    "portal:release_statistics": "release",
     "portal:audit_entry": "entry", "portal:audit_proof": "entry", "portal:audit_erase": "entry",
     "admin:view_on_site": "dataset_pk",
     "admin:catalog_dataset_change": "dataset_pk", "admin:catalog_dataset_history": "dataset_pk",
