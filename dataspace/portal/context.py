@@ -137,6 +137,10 @@ class Portal:
         return address_of("portal:audit") if can_read_log(self.actor) else ""
 
     @cached_property
+    def differencing_url(self) -> str:
+        return address_of("portal:differencing") if logged_in(self.actor) else ""
+
+    @cached_property
     def home_url(self) -> str:
         return address_of("portal:home") or "/"
 

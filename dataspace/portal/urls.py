@@ -11,6 +11,7 @@ from dataspace.portal.views import (
     catalog,
     compute,
     contracts,
+    differencing,
     home,
     personal,
     releases,
@@ -53,6 +54,8 @@ urlpatterns = [
     path("releases/<uuid:uid>/evidence/", releases.evidence, name="release_evidence"),
     path("releases/<uuid:uid>/statistics/", releases.statistics, name="release_statistics"),
     path("releases/<uuid:uid>/<slug:format_name>/", releases.download, name="release_download"),
+    # How what comes out is protected
+    path("differencing/", differencing.differencing, name="differencing"),
     # What is on record
     path("audit/", audit.audit, name="audit"),
     path("audit/<int:seq>/", audit.entry, name="audit_entry"),

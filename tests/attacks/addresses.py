@@ -25,7 +25,7 @@ NO_OBJECT = frozenset({
     "api:nothing",
     "log-current", "log-listing", "log-key-change", "log-stamp", "log-tile", "log-entries",
     "portal:home", "portal:login", "portal:password", "portal:logout", "portal:catalog", "portal:basket", "portal:basket_add",
-    "portal:requests", "portal:contracts", "portal:runs",
+    "portal:requests", "portal:contracts", "portal:runs", "portal:differencing",
     "portal:audit", "portal:audit_verify", "portal:audit_export",
     "portal:audit_tamper", "portal:audit_reconcile",
 })  # fmt: skip

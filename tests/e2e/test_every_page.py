@@ -28,7 +28,8 @@ def pages_of(world: World) -> dict[str, list[str]]:
     return {
         "visitor": ["/", "/login/", "/catalog/", "/catalog/?q=用电", *tabs, "/basket/", f"/runs/{uuid4()}/nothing"],
         "enterprise": ["/", "/requests/", world.request, "/contracts/", world.contract, f"{world.contract}compute/",
-                       f"{world.contract}compute/?way=sql", f"{world.suspended}compute/", "/runs/", world.run],
+                       f"{world.contract}compute/?way=sql", f"{world.suspended}compute/", "/runs/", world.run,
+                       *(f"/differencing/?attack={attack}" for attack in ("versions", "cells", "again", "narrow"))],
         "power": ["/", world.request, world.unsigned, "/admin/", "/admin/catalog/dataset/",
                   "/admin/catalog/dataset/add/", world.version],
         "bureau": ["/", world.request, world.contract, world.suspended, f"{world.release}evidence/", "/admin/",

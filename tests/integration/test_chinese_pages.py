@@ -15,6 +15,7 @@ from audit.models import Entry
 from audit.sealer import seal_all
 from catalog.models import Dataset
 from dataspace.machine import translations
+from dataspace.portal.differencing_plans import Attack
 from parties.roles import Role
 from sandbox.worker import Worker
 from tests import factories
@@ -183,6 +184,12 @@ def test_the_pages_of_a_computation_and_its_result(read, city, dataset, worker) 
         )
     }
     assert {address: words for address, words in seen.items() if words} == {}
+
+
+def test_the_page_of_the_differencing_attack(read, city) -> None:
+    page = reverse("portal:differencing")
+    seen = {attack: read(city.enterprise, f"{page}?attack={attack}") for attack in Attack}
+    assert {attack: words for attack, words in seen.items() if words} == {}
 
 
 def test_the_pages_of_the_audit_log(read, city, dataset) -> None:
