@@ -106,8 +106,9 @@ def celery_worker(broker: Broker) -> Iterator[psutil.Process]:
         "DATASPACE_SECRET_KEY": settings.SECRET_KEY,
         "DATASPACE_SPACE_KEY": settings.SPACE_KEY,
         "DATASPACE_KEY_ENCRYPTION_KEY": settings.KEY_ENCRYPTION_KEYS[0],
+        "DATASPACE_RELEASE_TICK": "1",
     }
-    command = [sys.executable, "-m", "celery", "-A", "dataspace", "worker", "-Q", "runs", "-c", "1", "--loglevel", "ERROR",
+    command = [sys.executable, "-m", "celery", "-A", "dataspace", "worker", "-Q", "runs,housekeeping", "-c", "1", "--loglevel", "ERROR",
                "--without-gossip", "--without-mingle", "--without-heartbeat"]  # fmt: skip
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     worker = psutil.Process(process.pid)
