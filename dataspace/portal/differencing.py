@@ -24,7 +24,7 @@ from dataspace.portal.differencing_plans import TABLE, Attack, Cell, Enterprise,
 from sandbox.disclosure import Protected, arrange, protect
 from sandbox.disclosure.cell_key.tables import BOUND
 from sandbox.disclosure.memory import MAX_PAIRS, Remembered, candidates
-from sandbox.disclosure.private.kept import intervals
+from sandbox.disclosure.private.words import intervals
 from sandbox.engines import generate, overlap
 from sandbox.guard import AggregateQuery, bare, canonical_bytes, check_sql
 
