@@ -22,6 +22,7 @@ NO_WORDS = re.compile(
 )
 # Words that are the same in every language, or names.
 UNTRANSLATED = {
+    "MWh",  # the symbol of a unit
     "OpenAPI",
     "SQL",
     "CSV",
