@@ -399,7 +399,7 @@ def test_from_a_kept_table_come_the_release_and_the_receipt_of_the_plain_plan(
         with monkeypatch.context() as patch:
             patch.setattr("sandbox.worker.source_for", None)
             assert reproduce(release, worker).same, "by the plain plan"
-        plan = generate(bare(AggregateQuery.from_json(run.computation.query)), contract.terms)
+        plan = generate(bare(AggregateQuery.from_json(run.computation.query), contract.terms), contract.terms)
         assert json.loads(bytes(release.receipt))["query"]["sql"] == digest(plan.encode())
     assert len(made) == 1
     assert list(settings.KEPT_DIR.glob(f"{run.spec['extracts'][0]['sha256']}-*.parquet"))

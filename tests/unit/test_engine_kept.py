@@ -159,8 +159,8 @@ def in_batches(text: str, terms: Terms, given: list[tuple], batch: int) -> None:
 def test_a_kept_rank_is_used_where_the_filters_leave_it_as_it_is_and_taken_anew_elsewhere(
     tmp_path: Path,
 ) -> None:
-    """Each unit in one district and all years, at two rates; at most 1 cell of each count."""
-    terms = with_privacy(max_groups=2, max_rows=2)
+    """Each unit in one district and all years, at two rates; one cell of each counts."""
+    terms = with_privacy(max_groups=1, max_rows=2)
     given = [
         (unit, DISTRICTS[unit % 3], year, None, None, Decimal(rate), Decimal(unit), unit, "x")
         for unit in range(30) for year in (2023, 2024, 2025) for rate in ("3.50", "-1.00")
