@@ -10,14 +10,23 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.conf import settings
 
-from contracts.policy.terms import Terms
+from contracts.policy.terms import Lane, Terms
 from sandbox import extracts
-from sandbox.engines import Facts, Layout, generate, generate_from_kept, layout_of
+from sandbox.engines import (
+    Facts,
+    Layout,
+    generate,
+    generate_from_kept,
+    layout_of,
+    outline_from_kept,
+    overlap,
+)
 from sandbox.guard import AggregateQuery
+from sandbox.guard.lanes import lane_of
 from sandbox.kept import store
 from sandbox.kept.build import Stopped
 from sandbox.kept.first_level import NotKept
@@ -31,11 +40,15 @@ _never: set[str] = set()  # keys of layouts that this process has found impossib
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """`tables`: name in `sql` → index into `descriptors`, which are open for reading."""
+    """`tables`: name in `sql` → index into `descriptors`, which are open for reading.
+
+    `outline`: SQL of the answer's outline over the same tables; "" where none is needed.
+    """
 
     sql: str
     tables: Mapping[str, int]
     descriptors: list[int]
+    outline: str = ""
 
 
 @contextmanager
@@ -58,26 +71,27 @@ def source_for(
 
     The extract is verified either way. `keep_going` is asked while a table is made.
     """
+    table_lane = lane_of(query, terms) is Lane.TABLE
     with plain(refs, generate(query, terms)) as source:
         layout = _layout(refs, query, terms)
         found = None if layout is None else _kept(layout, source.descriptors[0], keep_going)
         if layout is None or found is None:
-            yield source
+            yield replace(source, outline=overlap.outline(query, terms) if table_lane else "")
             return
         descriptor, facts = found
+        sql = generate_from_kept(query, terms, layout, facts)
+        outline = outline_from_kept(query, terms, layout, facts) if table_lane else ""
         try:
-            yield Source(generate_from_kept(query, terms, layout, facts), {refs[0].table: 0}, [descriptor])
+            yield Source(sql, {refs[0].table: 0}, [descriptor], outline)
         finally:
             os.close(descriptor)
 
 
 def _layout(refs: Sequence[ExtractRef], query: AggregateQuery, terms: Terms) -> Layout | None:
-    if len(refs) != 1 or refs[0].rows < LEAST_ROWS:
+    if len(refs) != 1 or refs[0].rows < LEAST_ROWS or lane_of(query, terms) is Lane.PERTURBED:
         return None
     layout = layout_of(query, terms, refs[0].sha256)
-    if layout is None or layout.extras:  # the statistics of the other lanes are not made from kept tables yet
-        return None
-    return None if layout.key in _never else layout
+    return None if layout is None or layout.key in _never else layout
 
 
 def _kept(layout: Layout, extract: int, keep_going: Callable[[], bool]) -> tuple[int, Facts] | None:

@@ -18,7 +18,7 @@ from django.conf import settings
 
 from audit.refusals import Refused
 from contracts.policy.canonical import digest
-from contracts.policy.terms import Lane, Terms
+from contracts.policy.terms import Terms
 from sandbox import extracts
 from sandbox.disclosure import Protected, arrange, protect
 from sandbox.disclosure.memory import MAX_PAIRS, Remembered, candidates
@@ -106,13 +106,13 @@ class Worker:
             raise NotReleasable("overlap")
         question, terms, extracts = claimed.asked.query, claimed.terms, claimed.spec.extracts
         sql = generate(question, terms)
-        outcome = self._run(source_for(extracts, question, terms, heart), heart)
-        assert outcome.table is not None
-        protected = _protected(outcome.table, question, terms)
+        with source_for(extracts, question, terms, heart) as source:
+            outcome = self._finished(source, heart)
+            assert outcome.table is not None
+            protected = _protected(outcome.table, question, terms)
+            outlining = replace(source, sql=source.outline)
+            outline = self._finished(outlining, heart).table if source.outline else None
         compared: dict[int, Compared] = {}
-        outline = None
-        if claimed.asked.lane is Lane.TABLE:
-            outline = self._run(plain(extracts, overlap.outline(question, terms)), heart).table
         given = Given(
             table=to_ipc(protected.table), evidence=to_ipc(protected.evidence),
             outline=None if outline is None else to_ipc(outline), summary=protected.summary,
@@ -144,7 +144,11 @@ class Worker:
 
     def _run(self, opening: AbstractContextManager[Source], heart: Callable[[], bool]) -> Outcome:
         with opening as source:
-            outcome = self._in_jail(source, heart)
+            return self._finished(source, heart)
+
+    def _finished(self, source: Source, heart: Callable[[], bool]) -> Outcome:
+        """With a table. Raises JailEnded."""
+        outcome = self._in_jail(source, heart)
         if outcome.status is not Status.OK or outcome.table is None:
             raise JailEnded(outcome.status)
         return outcome

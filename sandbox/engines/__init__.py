@@ -4,12 +4,20 @@ import pyarrow as pa
 
 from contracts.policy.terms import Lane, Terms
 from sandbox.engines import duckdb_sql, private_sql, raw
-from sandbox.engines.from_kept import generate_from_kept
+from sandbox.engines.from_kept import generate_from_kept, outline_from_kept
 from sandbox.engines.layout import Facts, Layout, layout_of
 from sandbox.guard.lanes import lane_of
 from sandbox.guard.query import AggregateQuery
 
-__all__ = ["Facts", "Layout", "generate", "generate_from_kept", "layout_of", "raw_schema"]
+__all__ = [
+    "Facts",
+    "Layout",
+    "generate",
+    "generate_from_kept",
+    "layout_of",
+    "outline_from_kept",
+    "raw_schema",
+]
 
 
 def generate(query: AggregateQuery, terms: Terms, dialect: str = "duckdb") -> str:

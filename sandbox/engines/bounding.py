@@ -13,8 +13,8 @@ from math import prod
 from typing import Final
 
 from audit.wording import say
-from contracts.policy.terms import Aggregate, DatasetTerm, Lane, Level, PrivacyTerms, Terms
-from sandbox.engines.contributions import contributor_keys
+from contracts.policy.terms import Aggregate, DatasetTerm, Lane, PrivacyTerms, Terms
+from sandbox.engines.contributions import contributor_keys, varies_within_contributor
 from sandbox.engines.raw import is_summed, scale
 from sandbox.guard.cells import cell_values, column_term
 from sandbox.guard.problems import refuse
@@ -129,19 +129,9 @@ def contributor_of(query: AggregateQuery, terms: Terms) -> tuple[DatasetTerm, Co
 
 
 def varies_within_unit(ref: ColumnRef, query: AggregateQuery, terms: Terms) -> bool:
-    """Whether one contributor's rows may hold several values of a dimension.
-
-    A dimension of `Level.UNIT` does not: the extract was built only after a check that each unit has one
-    value in it. The claim is about the units of the dimension's own dataset; where that has none, nothing was
-    claimed about the units it is joined to. All datasets with a unit are joined on it (guard), so one unit of
-    any of them is one contributor. Where rows are the contributors, the dimensions of the row's own dataset
-    have one value each.
-    """
-    protected, _ = contributor_of(query, terms)
-    own = terms.dataset(ref.dataset)
-    if protected.unit is None:
-        return own != protected
-    return own is None or own.unit is None or column_term(terms, ref).level is not Level.UNIT
+    """As `contributions.varies_within_contributor`. Raises: Refused, see `contributor_of`."""
+    contributor_of(query, terms)
+    return varies_within_contributor(ref, query, terms)
 
 
 def reachable_cells(query: AggregateQuery, terms: Terms) -> int:

@@ -20,7 +20,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from audit.wording import say
-from contracts.policy.terms import ColumnTerm, Lane, Terms
+from contracts.policy.terms import ColumnTerm, Lane, Level, Terms
 from sandbox.engines import cell_keys
 from sandbox.engines.literals import literal
 from sandbox.engines.raw import is_summed, scale
@@ -44,6 +44,22 @@ def contributor_keys(query: AggregateQuery, terms: Terms) -> tuple[ColumnRef, ..
         return (ColumnRef(units[0], "_unit"),)
     measured = sorted({ref.dataset for ref in query.measured})
     return tuple(ColumnRef(name, "_row") for name in (measured or query.sources))
+
+
+def varies_within_contributor(ref: ColumnRef, query: AggregateQuery, terms: Terms) -> bool:
+    """Whether one contributor's rows may hold several values of a dimension.
+
+    A dimension of `Level.UNIT` does not: the extract was built only after a check that each unit has one
+    value in it. The claim is about the units of the dimension's own dataset; where that has none, nothing was
+    claimed about the units it is joined to. All datasets with a unit are joined on it (guard), so one unit of
+    any of them is one contributor. Where rows are the contributors, the dimensions of the row's own dataset
+    have one value each.
+    """
+    own = terms.dataset(ref.dataset)
+    contributors = contributor_keys(query, terms)
+    if all(key.column != "_unit" for key in contributors):
+        return ref.dataset not in {key.dataset for key in contributors}
+    return own is None or own.unit is None or column_term(terms, ref).level is not Level.UNIT
 
 
 def per_contributor(

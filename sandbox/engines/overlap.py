@@ -8,12 +8,15 @@ An answer's *outline* has one row for each cell that holds rows, and for each to
     mI_k, mI_f   BIGINT    the same for the values of measured column I
 
 Equal fingerprints mean equal contributions (of 63 bits: a chance of 10^-18 to be wrong); one contributor's
-cannot be found from the sum of many.
+cannot be found from those of many together. A fingerprint is the exclusive or of hashes of (p, n), of a measured column
+(p, c, s): so the fingerprint of contributors in two cells, none of them in both, is that of both cells together, and
+totals over dimensions that are constant for each contributor need no look at the contributors. Each hash is hashed
+again, as the engine makes that of several values by an exclusive or of its own, which would cancel.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -21,13 +24,17 @@ import pyarrow as pa
 from sqlglot import exp
 
 from contracts.policy.terms import Terms
-from sandbox.engines.contributions import PER_CONTRIBUTOR, per_contributor
+from sandbox.engines.contributions import (
+    PER_CONTRIBUTOR,
+    number_type,
+    per_contributor,
+    varies_within_contributor,
+)
 from sandbox.engines.literals import literal
 from sandbox.engines.raw import is_summed
 from sandbox.guard.cells import column_term
 from sandbox.guard.query import AggregateQuery, ColumnRef
 
-PRIME = 9_223_372_036_854_775_783  # the largest below 2^63
 EARLIER = "_earlier_"  # before the names of an earlier answer's tables: no dataset's name begins so
 
 
@@ -42,30 +49,60 @@ def outline_schema(query: AggregateQuery) -> pa.Schema:
 
 def outline(query: AggregateQuery, terms: Terms) -> str:
     """One SELECT with `outline_schema(query)`, rows in any order, over the extracts the question reads."""
-    selects = [_cells(query, terms, summed) for summed in range(2 ** len(query.dimensions))]
-    whole = _all(selects)
+    dimensions = enumerate(query.dimensions)
+    constant = {i for i, d in dimensions if not varies_within_contributor(d.column, query, terms)}
+    values = [exp.cast(exp.column(f"d{i}"), exp.DType.TEXT) for i in range(len(query.dimensions))]
     contributors = per_contributor(query, terms, identified=True)
-    return _sql(whole.with_(PER_CONTRIBUTOR, as_=contributors, materialized=True, copy=False))
+    return assembled(query, terms, contributors, values, constant, stored=True)
 
 
-def _cells(query: AggregateQuery, terms: Terms, summed: int) -> exp.Select:
-    axes = range(len(query.dimensions))
-    kept = [exp.column(f"d{i}") for i in axes if not summed >> i & 1]
-    merged = exp.select(*(k.copy() for k in kept), exp.column("p"), *_merged(query, terms), copy=False)
-    merged = merged.from_(PER_CONTRIBUTOR).group_by(*(k.copy() for k in kept), exp.column("p"), copy=False)
-    columns: list[exp.Expr] = [exp.alias_(exp.cast(exp.Literal.number(summed), exp.DType.BIGINT), "summed")]
-    for i in axes:
-        key: exp.Expr = exp.Null() if summed >> i & 1 else exp.column(f"d{i}")
-        columns.append(exp.alias_(exp.cast(key, exp.DType.TEXT), f"d{i}"))
-    columns += [exp.alias_(exp.Count(this=exp.Star()), "k"), exp.alias_(_fingerprint("p", "n"), "f")]
+def assembled(
+    query: AggregateQuery, terms: Terms, contributors: exp.Select, values: Sequence[exp.Expr],
+    constant: Collection[int], *, stored: bool,
+) -> str:  # fmt: skip
+    """`outline` over `contributors`, each of which has one value in the dimensions `constant`.
+
+    `values`: text of each dimension's value, from columns `d0`, `d1` ... `stored`: computed once, not for each total.
+    """
+    added = sum(1 << i for i in constant)
+    masks = range(2 ** len(query.dimensions))
+    whole = _all(
+        [
+            _added(query, summed, summed & ~added)
+            if summed & added
+            else exp.select("*").from_(f"_cells{summed}")
+            for summed in masks
+        ]
+    )
+    whole = whole.with_(PER_CONTRIBUTOR, as_=contributors, materialized=stored, copy=False)
+    for summed in masks:
+        if not summed & added:
+            cells = _cells(query, terms, values, summed)
+            whole = whole.with_(f"_cells{summed}", as_=cells, materialized=True, copy=False)
+    return _sql(whole)
+
+
+def _cells(query: AggregateQuery, terms: Terms, values: Sequence[exp.Expr], summed: int) -> exp.Select:
+    """The cells, or totals over the dimensions of `summed`, from the contributors."""
+    left = _left(query, summed)
+    columns = _keys(summed, values)
+    columns += [exp.alias_(exp.Count(this=exp.Star()), "k"), exp.alias_(_fingerprint([_count("n")]), "f")]
     for i, ref in enumerate(query.measured):
-        values = ["p", f"c{i}", f"s{i}"] if is_summed(ref, terms) else ["p", f"c{i}"]
+        parts = [_count(f"c{i}")]
+        if is_summed(ref, terms):
+            parts.append(exp.cast(exp.column(f"s{i}"), number_type(ref, terms)))
         has_value = exp.column(f"c{i}") > 0
         contributor = exp.Case(ifs=[exp.If(this=has_value, true=exp.column(f"c{i}"))])
         columns.append(exp.alias_(exp.Count(this=contributor), f"m{i}_k"))
-        columns.append(exp.alias_(_fingerprint(*values, where=has_value), f"m{i}_f"))
-    select = exp.select(*columns, copy=False).from_(merged.subquery("_merged"), copy=False)
-    return select.group_by(*(k.copy() for k in kept), copy=False) if kept else select
+        columns.append(exp.alias_(_fingerprint(parts, where=has_value), f"m{i}_f"))
+    select = exp.select(*columns, copy=False)
+    if summed:
+        merged = exp.select(*_copies(left), exp.column("p"), *_merged(query, terms), copy=False)
+        merged = merged.from_(PER_CONTRIBUTOR).group_by(*_copies(left), exp.column("p"), copy=False)
+        select = select.from_(merged.subquery("_merged"), copy=False)
+    else:  # a contributor has one row in each cell
+        select = select.from_(PER_CONTRIBUTOR, copy=False)
+    return select.group_by(*left, copy=False) if left else select
 
 
 def _merged(query: AggregateQuery, terms: Terms) -> Iterator[exp.Expr]:
@@ -77,13 +114,51 @@ def _merged(query: AggregateQuery, terms: Terms) -> Iterator[exp.Expr]:
             yield exp.alias_(exp.Sum(this=exp.column(f"s{i}")), f"s{i}")
 
 
-def _fingerprint(*names: str, where: exp.Expr | None = None) -> exp.Expr:
-    number: exp.Expr = exp.Anonymous(this="hash", expressions=[exp.column(name) for name in names])
-    number = exp.cast(number, exp.DType.INT128)
+def _added(query: AggregateQuery, summed: int, base: int) -> exp.Select:
+    """The totals over `summed` from those over `base`, where none of the dimensions between divides a contributor."""
+    left = _left(query, summed)
+    columns = _keys(summed, [exp.column(f"d{i}") for i in range(len(query.dimensions))])
+    for name in outline_schema(query).names[len(columns) :]:
+        column = exp.column(name)
+        total = exp.Sum(this=column) if name.endswith("k") else exp.func("BIT_XOR", column)
+        columns.append(exp.alias_(_known(total), name))
+    select = exp.select(*columns, copy=False).from_(f"_cells{base}", copy=False)
+    return select.group_by(*left, copy=False) if left else select
+
+
+def _keys(summed: int, values: Sequence[exp.Expr]) -> list[exp.Expr]:
+    columns: list[exp.Expr] = [exp.alias_(exp.cast(exp.Literal.number(summed), exp.DType.BIGINT), "summed")]
+    for i, value in enumerate(values):
+        key: exp.Expr = exp.cast(exp.Null(), exp.DType.TEXT) if summed >> i & 1 else value.copy()
+        columns.append(exp.alias_(key, f"d{i}"))
+    return columns
+
+
+def _left(query: AggregateQuery, summed: int) -> list[exp.Column]:
+    """The dimensions that are not summed over."""
+    return [exp.column(f"d{i}") for i in range(len(query.dimensions)) if not summed >> i & 1]
+
+
+def _copies(columns: Sequence[exp.Column]) -> list[exp.Column]:
+    return [column.copy() for column in columns]
+
+
+def _count(name: str) -> exp.Expr:
+    """Of one type whatever it was added up from, as the hash depends on it."""
+    return exp.cast(exp.column(name), exp.DType.BIGINT)
+
+
+def _fingerprint(parts: Sequence[exp.Expr], where: exp.Expr | None = None) -> exp.Expr:
+    number: exp.Expr = exp.Anonymous(this="hash", expressions=[exp.column("p"), *parts])
+    number = exp.Anonymous(this="hash", expressions=[number])
     if where is not None:
         number = exp.Case(ifs=[exp.If(this=where.copy(), true=number)])
-    total = exp.Coalesce(this=exp.Sum(this=number), expressions=[exp.Literal.number(0)])
-    return exp.cast(exp.Mod(this=exp.paren(total), expression=exp.Literal.number(PRIME)), exp.DType.BIGINT)
+    together = exp.func("BIT_XOR", number)
+    return _known(exp.BitwiseRightShift(this=together, expression=exp.Literal.number(1)))  # fits a BIGINT
+
+
+def _known(number: exp.Expr) -> exp.Expr:
+    return exp.cast(exp.Coalesce(this=number, expressions=[exp.Literal.number(0)]), exp.DType.BIGINT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ Only the statistics that the question needs are there; cells that hold nothing a
 exact, so it never leaves the worker's memory.
 
 Bounding follows all joins and is done per contributor, so it holds however often a join repeats a contributor's
-rows: first at most `max_groups` cells of each contributor are kept, by an order that follows from its own data;
+rows: first at most `max_groups` cells of each contributor are kept, by an order of its own data (see `choice`);
 then its rows in a cell are cut at `max_rows` and its sum is clamped to low..high. Adding or removing one
 contributor therefore changes at most `groups_of` cells, each by at most `bound_of(...).magnitude`.
 
@@ -21,6 +21,8 @@ unit would need 10^13 rows to reach the first and 10^17 to reach the second.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pyarrow as pa
 from sqlglot import exp
 
@@ -31,12 +33,12 @@ from sandbox.engines.bounding import (
     Kind,
     Statistic,
     bound_of,
-    contributor_of,
     groups_of,
     raw_name,
     reachable_cells,
     statistics_of,
 )
+from sandbox.engines.choice import codes_of_values, first_cells
 from sandbox.engines.contributions import PER_CONTRIBUTOR, number_type, per_contributor
 from sandbox.engines.duckdb_sql import DIALECTS
 from sandbox.engines.raw import scale
@@ -44,7 +46,7 @@ from sandbox.guard.problems import refuse
 from sandbox.guard.query import AggregateQuery
 
 CAPPED = "_capped"  # as PER_CONTRIBUTOR, the name of no dataset
-_ORDER = "p"  # the contributor's own stable key
+NARROW = 10**18  # beyond the numbers of a DECIMAL(18)
 
 
 def private_schema(query: AggregateQuery, terms: Terms) -> pa.Schema:
@@ -67,49 +69,46 @@ def generate_private(query: AggregateQuery, terms: Terms, dialect: str = "duckdb
     """
     if dialect not in DIALECTS:
         raise refuse("engine.dialect", say("This engine is not offered."))
-    inner = per_contributor(query, terms)
-    capped = reachable_cells(query, terms) > groups_of(query, terms)
-    if capped:
-        _, own = contributor_of(query, terms)
-        key = exp.Min(this=exp.column(own.column, table=own.dataset, quoted=True))
-        inner = inner.select(exp.alias_(key, _ORDER), copy=False)
-    outer = _per_cell(query, terms).from_(CAPPED if capped else PER_CONTRIBUTOR, copy=False)
+    capped = is_capped(query, terms)
+    inner = per_contributor(query, terms, identified=capped)
+    values = [exp.cast(exp.column(f"d{i}"), exp.DType.TEXT) for i in range(len(query.dimensions))]
+    outer = bounded(query, terms, values)
+    chosen = first_cells(codes_of_values(query, terms), groups_of(query, terms)) if capped else None
+    return assembled(outer, inner, chosen)
+
+
+def is_capped(query: AggregateQuery, terms: Terms) -> bool:
+    """Whether a contributor could stand in more cells than it may count in."""
+    return reachable_cells(query, terms) > groups_of(query, terms)
+
+
+def assembled(outer: exp.Select, inner: exp.Select, chosen: exp.Select | None) -> str:
+    """`outer` over `inner`, or over what is `chosen` of it."""
+    outer = outer.from_(PER_CONTRIBUTOR if chosen is None else CAPPED, copy=False)
     outer = outer.with_(PER_CONTRIBUTOR, as_=inner, copy=False)
-    if capped:
-        outer = outer.with_(CAPPED, as_=_capped(query, terms), copy=False)
-    return outer.sql(dialect=dialect, identify=True, comments=False)
+    if chosen is not None:
+        outer = outer.with_(CAPPED, as_=chosen, copy=False)
+    return outer.sql(dialect="duckdb", identify=True, comments=False)
 
 
-def _capped(query: AggregateQuery, terms: Terms) -> exp.Select:
-    """The first cells of each contributor, in the order of a hash of its own key and the cell.
+def bounded(
+    query: AggregateQuery, terms: Terms, values: Sequence[exp.Expr], *, narrow: bool = False
+) -> exp.Select:
+    """The last level, without its FROM. `values`: text of each dimension's value, from columns `d0`, `d1` ...
 
-    The hash spreads what is dropped over the cells; any order of the contributor's own would bound as well.
-    The cells themselves break ties, so the choice is the same on every run.
+    `narrow`: sums are DECIMAL(18), and stay so until they are added up, where the bounds allow it.
     """
-    cells = [exp.column(f"d{i}") for i in range(len(query.dimensions))]
-    mixed = exp.func("HASH", exp.column(_ORDER), *[c.copy() for c in cells])
-    place = exp.Window(
-        this=exp.RowNumber(),
-        partition_by=[exp.column("u0")],
-        order=exp.Order(expressions=[mixed, *cells]),
-    )
-    select = exp.select("*", copy=False).from_(PER_CONTRIBUTOR, copy=False)
-    most = exp.Literal.number(groups_of(query, terms))
-    select.set("qualify", exp.Qualify(this=exp.LTE(this=place, expression=most)))
-    return select
-
-
-def _per_cell(query: AggregateQuery, terms: Terms) -> exp.Select:
     keys = [exp.column(f"d{i}") for i in range(len(query.dimensions))]
-    selected: list[exp.Expr] = [
-        exp.alias_(exp.cast(k.copy(), exp.DType.TEXT), f"d{i}") for i, k in enumerate(keys)
+    selected: list[exp.Expr] = [exp.alias_(value, f"d{i}") for i, value in enumerate(values)]
+    selected += [
+        exp.alias_(_statistic(s, query, terms, narrow=narrow), raw_name(s, query))
+        for s in statistics_of(query)
     ]
-    selected += [exp.alias_(_statistic(s, query, terms), raw_name(s, query)) for s in statistics_of(query)]
     select = exp.select(*selected, copy=False)
     return select.group_by(*keys, copy=False) if keys else select
 
 
-def _statistic(statistic: Statistic, query: AggregateQuery, terms: Terms) -> exp.Expr:
+def _statistic(statistic: Statistic, query: AggregateQuery, terms: Terms, *, narrow: bool) -> exp.Expr:
     """Sum over contributors of what each adds; 0, not null, where there is none."""
     bound = bound_of(statistic, terms)
     if statistic.kind is Kind.UNITS:
@@ -121,8 +120,10 @@ def _statistic(statistic: Statistic, query: AggregateQuery, terms: Terms) -> exp
         return _total(
             _clamped(f"c{place}", bound, exp.DataType.build("BIGINT")), exp.DataType.build("BIGINT")
         )
-    number = number_type(statistic.column, terms)
-    return _total(_clamped(f"s{place}", bound, number), number)
+    number = added = number_type(statistic.column, terms)
+    if narrow and bound.magnitude < NARROW:
+        added = exp.DataType.build(f"DECIMAL(18, {bound.scale})")
+    return _total(_clamped(f"s{place}", bound, added), number)
 
 
 def _clamped(name: str, bound: Bound, number: exp.DataType) -> exp.Expr:

@@ -14,7 +14,8 @@ from catalog.ingest.engine import identifier, run, session
 from catalog.ingest.engine import literal as quoted
 from catalog.schema import ColumnType
 from contracts.policy.terms import ColumnTerm
-from sandbox.engines.layout import RANK_BITS, Facts, Layout
+from sandbox.engines.choice import place
+from sandbox.engines.layout import Facts, Layout
 from sandbox.engines.literals import literal, text_of
 from sandbox.guard.domains import declared
 from sandbox.kept.first_level import FirstLevel, whole_contributors
@@ -82,7 +83,9 @@ def select(layout: Layout, values: list[list[str]], full: frozenset[str], path: 
             kind = f"DECIMAL(18, {column.scale})" if column.type is ColumnType.DECIMAL else "BIGINT"
             chosen.append(f"coalesce({name}, 0)::{kind} AS m{i}")
     if "g" in layout.extras:
-        chosen.append(f"hash({stable}::UBIGINT, {_cell(layout.sizes)}) >> {64 - RANK_BITS} AS h")
+        codes = [exp.column(f"_x{i}") for i in range(layout.first_ranked, len(layout.dimensions))]
+        order = place(exp.column(layout.unit or "_record_key", quoted=True), codes)
+        chosen.append(f"{order.sql(dialect='duckdb')} AS h")
     if "p" in layout.extras:
         chosen.append(f"{stable}::UBIGINT AS p")
     if "r" in layout.extras:

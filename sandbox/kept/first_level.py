@@ -8,17 +8,18 @@ a hash table with an entry for each contributor and cell; and the memory does no
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from math import prod
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from sandbox.engines.layout import CELL_BITS, RANK_BITS, Layout
+from sandbox.engines.choice import RANK_BITS
+from sandbox.engines.layout import CELL_BITS, LARGEST_RANK, Layout, bits
 
 MOST_ROWS = 8_000_000  # of one contributor, all in memory at once
 LARGEST_SUM = 10**18  # of a DECIMAL(18); below it no sum leaves its 64 bits
-LARGEST_RANK = 255
 CONTRIBUTOR_SHIFT = CELL_BITS + RANK_BITS
 MOST_CONTRIBUTORS = 1 << (64 - CONTRIBUTOR_SHIFT)  # in one batch
 
@@ -73,14 +74,14 @@ class FirstLevel:
         Raises NotKept.
         """
         given = {name: _numbers(batch, name) for name in batch.schema.names}
-        order, starts = _runs(given)
+        order, starts = _runs(given, self.layout.sizes[self.layout.first_ranked :])
         first, n = order[starts], np.diff(starts, append=len(order)).astype(np.int32)
         made = {"u": given["u"][first], "n": n, **self._codes(given["cell"][first])}
         again = made["u"][1:] == made["u"][:-1]
         self._look_for_changes(made, again)
         made |= self._sums(given, order, starts, n)
         if "g" in self.layout.extras:
-            made["g"] = _ranks(again)
+            made["g"] = _ranks(self._same_filters(made, again))
         if "p" in self.layout.extras:
             made["p"] = given["p"][first]
         if "r" in self.layout.extras:
@@ -97,6 +98,12 @@ class FirstLevel:
             made[f"d{i}"] = (cell - rest * size if i else cell).astype(_code_type(size).to_pandas_dtype())
             cell = rest
         return made
+
+    def _same_filters(self, made: dict[str, Array], again: Array) -> Array:
+        """`again`, where the values of the dimensions that `g` does not rank over are again the same too."""
+        for i in range(self.layout.first_ranked):
+            again = again & (made[f"d{i}"][1:] == made[f"d{i}"][:-1])
+        return again
 
     def _look_for_changes(self, made: dict[str, Array], again: Array) -> None:
         for i, column in enumerate(self.layout.dimensions):
@@ -117,8 +124,12 @@ class FirstLevel:
         return made
 
 
-def _runs(given: dict[str, Array]) -> tuple[Array, Array]:
-    """Row numbers in the order of (u, h, cell), and where in it each run of one (u, cell) starts."""
+def _runs(given: dict[str, Array], ranked: tuple[int, ...]) -> tuple[Array, Array]:
+    """Row numbers in an order by u, and where in it each run of one (u, cell) starts.
+
+    Rows of one u are in the order of (filtered, h, ranked), where a cell's number is taken apart into that of the
+    `ranked` dimensions, which count fastest, and that of those before them.
+    """
     who, cell = given["u"], given["cell"]
     key = np.zeros(len(who), np.uint64)
     np.cumsum(who[1:] != who[:-1], out=key[1:])
@@ -126,7 +137,10 @@ def _runs(given: dict[str, Array]) -> tuple[Array, Array]:
         raise NotKept("a batch has too many contributors")
     key <<= np.uint64(CONTRIBUTOR_SHIFT)
     if "h" in given:
-        key |= given["h"] << np.uint64(CELL_BITS)
+        width = bits(ranked)
+        filtered = cell // prod(ranked)
+        key |= (filtered << np.uint64(RANK_BITS + width)) | (given["h"] << np.uint64(width))
+        cell = cell - filtered * prod(ranked)
     key |= cell
     order = np.argsort(key)
     key = key[order]
@@ -136,7 +150,7 @@ def _runs(given: dict[str, Array]) -> tuple[Array, Array]:
 
 
 def _ranks(again: Array) -> Array:
-    """The place of each row among those of its contributor. `again`: of rows 1.., whether it is the one before."""
+    """The place of each row in its run. `again`: of rows 1.., whether the run is that of the row before."""
     firsts = np.flatnonzero(np.concatenate(([True], ~again)))
     sizes = np.diff(firsts, append=len(again) + 1)
     ranks = np.arange(1, len(again) + 2) - np.repeat(firsts, sizes)

@@ -17,14 +17,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts.policy.terms import ColumnTerm, DatasetTerm, Lane, Terms
-from sandbox.engines import Facts, generate, generate_from_kept, layout_of, raw_schema
+from contracts.policy.terms import ColumnTerm, DatasetTerm, Lane, Level, Terms
+from sandbox.engines import (
+    Facts,
+    generate,
+    generate_from_kept,
+    layout_of,
+    outline_from_kept,
+    overlap,
+    raw_schema,
+)
 from sandbox.engines.layout import Layout
 from sandbox.guard import AggregateQuery, check_sql
+from sandbox.guard.lanes import lane_of
 from sandbox.kept import build as building
 from sandbox.kept.build import Stopped, build
 from sandbox.kept.first_level import NotKept
 from tests.unit.guard_terms import DISTRICTS, LOANS, OPEN
+from tests.unit.private_terms import private, with_privacy
 
 TYPES = {
     "_unit": pa.int32(), "enterprise": pa.uint64(), "district": pa.string(), "year": pa.int64(), "opened": pa.date32(),
@@ -87,12 +97,12 @@ def answer(sql: str, table: str, path: Path) -> pa.Table:
     with duckdb.connect(config={"threads": 1}) as engine:
         engine.read_parquet(str(path)).create_view(table)
         found = engine.sql(sql).to_arrow_table()
-    keys = [(name, "ascending") for name in found.column_names if name.startswith("d")]
+    keys = [(name, "ascending") for name in found.column_names if name == "summed" or name.startswith("d")]
     return found.sort_by(keys) if keys else found
 
 
 def same(query: AggregateQuery, terms: Terms, source: Path) -> Facts:
-    """Both plans' raw tables are equal; what was seen while the table was built."""
+    """Both plans' raw tables are equal, and their outlines; what was seen while the table was built."""
     layout = layout_of(query, terms, "0" * 64)
     assert layout is not None
     table, facts = kept(layout, source)
@@ -101,20 +111,83 @@ def same(query: AggregateQuery, terms: Terms, source: Path) -> Facts:
     found = answer(generate_from_kept(query, terms, layout, facts), query.sources[0], table)
     assert found.schema.equals(plain.schema)
     assert found.to_pylist() == plain.to_pylist()
+    if lane_of(query, terms) is Lane.TABLE:
+        outline = answer(overlap.outline(query, terms), query.sources[0], source)
+        assert outline.schema.equals(overlap.outline_schema(query))
+        found = answer(outline_from_kept(query, terms, layout, facts), query.sources[0], table)
+        assert found.schema.equals(outline.schema)
+        assert found.to_pylist() == outline.to_pylist()
     return facts
 
 
 @settings(max_examples=120, deadline=None)
 @given(st.lists(rows, min_size=1, max_size=40), questions, st.integers(1, 9), st.integers(1, 3))
-def test_both_plans_give_the_same_raw_table(given, question, batch, largest) -> None:
-    dimensions, measures, filters = question
+def test_both_plans_give_the_same_raw_table_and_outline(given, question, batch, largest) -> None:
+    terms = replace(OPEN, disclosure=replace(OPEN.disclosure, dominance_n=largest))
+    in_batches(text_of(*question), terms, given, batch)
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.lists(rows, min_size=1, max_size=40), questions, st.integers(1, 9), st.integers(1, 4))
+def test_both_plans_bound_a_contributor_alike(given, question, batch, groups) -> None:
+    terms = with_privacy(max_groups=groups, max_rows=2)
+    in_batches(text_of(*question), terms, given, batch)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(rows, min_size=1, max_size=40), questions)
+def test_both_outlines_are_the_same_where_districts_are_declared_constant(given, question) -> None:
+    """The plain plan relies on what the contract says, the other on what was seen."""
+    given = [(row[0], DISTRICTS[row[0] % 3], *row[2:]) for row in given]
+    columns = tuple(replace(c, level=Level.UNIT) if c.name == "district" else c for c in LOANS.columns)
+    terms = replace(OPEN, datasets=(replace(LOANS, columns=columns),), joins=())
+    in_batches(text_of(*question), terms, given, 100)
+
+
+def text_of(dimensions: list[str], measures: list[str], filters: list[str]) -> str:
     text = f"select {', '.join(dimensions + measures)} from loans"
     text += f" where {' and '.join(filters)}" if filters else ""
-    text += f" group by {', '.join(dimensions)}" if dimensions else ""
-    terms = replace(OPEN, disclosure=replace(OPEN.disclosure, dominance_n=largest))
+    return text + (f" group by {', '.join(dimensions)}" if dimensions else "")
+
+
+def in_batches(text: str, terms: Terms, given: list[tuple], batch: int) -> None:
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(building, "BATCH_ROWS", batch)
         same(check_sql(text, terms), terms, extract(given, Path(folder) / "loans.parquet"))
+
+
+def test_a_kept_rank_is_used_where_the_filters_leave_it_as_it_is_and_taken_anew_elsewhere(
+    tmp_path: Path,
+) -> None:
+    """Each unit in one district and all years, at two rates; one cell of each counts."""
+    terms = with_privacy(max_groups=1, max_rows=2)
+    given = [
+        (unit, DISTRICTS[unit % 3], year, None, None, Decimal(rate), Decimal(unit), unit, "x")
+        for unit in range(30) for year in (2023, 2024, 2025) for rate in ("3.50", "-1.00")
+    ]  # fmt: skip
+    source = extract(given, tmp_path / "loans.parquet")
+    for filters, anew in {
+        "": False,
+        "where rate = 3.5": False,
+        "where rate = 3.5 and district in ('历下', '市中')": False,
+        "where rate in (3.5, -1)": True,
+        "where year in (2023, 2024)": True,
+    }.items():
+        query = check_sql(f"select year, count(*), sum(amount) from loans {filters} group by 1", terms)
+        same(query, terms, source)
+        layout = layout_of(query, terms, "0" * 64)
+        sql = generate_from_kept(query, terms, layout, kept(layout, source)[1])
+        assert ('"g" <= 1' in sql, "QUALIFY" in sql) == (not anew, anew), filters
+
+
+def test_more_groups_than_a_rank_counts_are_ranked_anew(tmp_path: Path) -> None:
+    years = tuple(str(year) for year in range(600))
+    columns = tuple(replace(c, domain=years) if c.name == "year" else c for c in private(LOANS).columns)
+    terms = replace(with_privacy(max_groups=300, max_rows=2), joins=())
+    terms = replace(terms, datasets=(replace(private(LOANS), columns=columns),))
+    given = [(n // 400, "历下", n % 400, None, None, None, Decimal(n), 1, "x") for n in range(800)]
+    query = check_sql("select year, sum(amount), count(*) from loans group by 1", terms)
+    same(query, terms, extract(given, tmp_path / "loans.parquet"))
 
 
 def test_a_unit_in_several_cells_that_a_filter_joins_is_one_contributor(tmp_path: Path) -> None:
@@ -140,6 +213,7 @@ def test_rows_without_a_privacy_unit_are_each_their_own_contributor(tmp_path: Pa
     table = pa.table(
         {
             "_row": pa.array(range(300), pa.int64()),
+            "_record_key": pa.array([(n + 1) * MIX % 2**64 for n in range(300)], pa.uint64()),
             "station": ["a", "b", "c"] * 100,
             "hour": ["00", "12", "06", None] * 75,
             "pm25": pa.array(
@@ -154,6 +228,8 @@ def test_rows_without_a_privacy_unit_are_each_their_own_contributor(tmp_path: Pa
         "select count(*), sum(pm25) from air where hour = '12'",
     ):
         same(check_sql(text, OPEN), OPEN, tmp_path / "air.parquet")
+        terms = with_privacy(max_groups=1, max_rows=2)
+        same(check_sql(text, terms), terms, tmp_path / "air.parquet")
 
 
 def test_numbers_too_wide_and_rows_out_of_order_are_left_to_the_plain_plan(tmp_path: Path) -> None:
@@ -224,13 +300,14 @@ def test_the_key_is_over_all_that_decides_the_table() -> None:
         LOANS,
         columns=tuple(replace(c, domain=c.domain[1:]) if c.name == "year" else c for c in LOANS.columns),
     )
-    private = replace(LOANS, lane=Lane.PRIVATE)
+    ranked = with_privacy()
     others = [
         key(base, extract="1" * 64), key("select year, sum(amount) from loans group by 1"),
         key(base.replace("amount", "staff")), key(base, replace(OPEN, datasets=(narrower,), joins=())),
-        key(base, replace(OPEN, datasets=(private,), joins=())),
+        key(base, ranked), key(base.replace("year", "rate").replace("group by 1", "and year = 2024 group by 1"), ranked),
+        key("select year, rate, sum(amount) from loans where district = '历下' group by 1, 2", ranked),
     ]  # fmt: skip
-    assert len({key(base), *others}) == 6
+    assert len({key(base), *others}) == 8
 
 
 def in_lane(dataset: DatasetTerm, lane: Lane) -> Terms:
@@ -255,7 +332,8 @@ def test_what_other_lanes_need(tmp_path: Path) -> None:
     ]
     terms = in_lane(LOANS, Lane.PRIVATE)
     table, _facts = kept(layout_of(check_sql(text, terms), terms, "0" * 64), source)
-    ranked = f"""select _unit u, code d0, row_number() over (partition by _unit order by hash(enterprise, code) >> 48, code) g
+    order = "hash(hash(enterprise, code)) >> 48, code"
+    ranked = f"""select _unit u, code d0, row_number() over (partition by _unit order by {order}) g
         from (select distinct _unit, enterprise, (list_position([{places}], district) - 1)::ubigint code from loans)
         order by all"""
     found = answer("select u, d0, g from kept order by all", "kept", table).to_pylist()

@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from contracts.policy.terms import Lane
 from sandbox import source as sources
-from sandbox.engines import Layout, generate, layout_of
+from sandbox.engines import Layout, generate, layout_of, overlap
 from sandbox.guard import check_sql
 from sandbox.kept import store
 from sandbox.kept.build import Stopped
 from sandbox.source import source_for
 from sandbox.spec import ExtractRef
-from tests.unit.guard_terms import LOANS, OPEN
+from tests.unit.guard_terms import OPEN
+from tests.unit.perturbed_lane import PERTURBED
+from tests.unit.private_terms import with_privacy
 from tests.unit.test_engine_kept import answer, extract
 
 GIVEN = [(n // 3, "历下", 2023 + n % 3, None, None, None, None, n, "x") for n in range(60)]
@@ -187,9 +188,26 @@ def test_another_extract_has_its_own_table(world) -> None:
     assert layout(world).key != layout(other).key
 
 
-@pytest.mark.parametrize("lane", [Lane.PERTURBED, Lane.PRIVATE])
-def test_other_lanes_read_the_extract(world, settings, lane) -> None:
-    terms = replace(OPEN, datasets=(replace(LOANS, lane=lane),), joins=())
-    with source_for([world], check_sql(TEXTS[0], terms), terms, go_on) as source:
-        assert source.sql == generate(check_sql(TEXTS[0], terms), terms)
+def test_the_outline_is_read_from_the_same_table(world, settings) -> None:
+    with source_for([world], QUERY, OPEN, go_on) as source:
+        path = Path(f"/proc/self/fd/{source.descriptors[0]}")
+        found = answer(source.outline, "loans", path).to_pylist()
+    path = settings.EXTRACTS_DIR / f"{world.sha256}.parquet"
+    assert source.outline != overlap.outline(QUERY, OPEN)
+    assert found == answer(overlap.outline(QUERY, OPEN), "loans", path).to_pylist()
+
+
+def test_the_private_lane_has_tables_of_its_own_and_no_outline(world, settings) -> None:
+    ask(world)
+    terms = with_privacy()
+    query = check_sql(TEXTS[0], terms)
+    with source_for([world], query, terms, go_on) as source:
+        assert (source.sql != generate(query, terms), source.outline) == (True, "")
+    assert len(list(settings.KEPT_DIR.glob("*.parquet"))) == 2
+
+
+def test_the_perturbed_lane_reads_the_extract(world, settings) -> None:
+    query = check_sql(TEXTS[0], PERTURBED)
+    with source_for([world], query, PERTURBED, go_on) as source:
+        assert (source.sql, source.outline) == (generate(query, PERTURBED), "")
     assert not settings.KEPT_DIR.exists()
