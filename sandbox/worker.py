@@ -22,6 +22,7 @@ from contracts.policy.canonical import digest
 from contracts.policy.terms import Lane, Terms
 from sandbox import extracts
 from sandbox.disclosure import Protected, arrange, protect
+from sandbox.disclosure.linked import Linked, Told, linked
 from sandbox.disclosure.memory import MAX_PAIRS, Remembered, candidates
 from sandbox.engines import generate, overlap
 from sandbox.formats import from_ipc, to_ipc
@@ -109,6 +110,7 @@ class Worker:
         assert outcome.table is not None
         protected = _protected(outcome.table, question, terms)
         compared: dict[int, Compared] = {}
+        beside: list[Answer] = []  # those audited together with the new one
         outline = None
         if claimed.asked.lane is Lane.TABLE:
             outline = self._run(extracts, overlap.outline(question, terms), heart).table
@@ -121,6 +123,12 @@ class Worker:
             assert outline is not None  # only tables are compared
             new = Remembered(question, terms, protected.table, outline)
             compared |= {answer.pk: self._compare(claimed, new, answer, heart) for answer in missed}
+            if found := [answer for answer in missed if _linked(claimed, answer)]:
+                beside += found
+                told = Told(question, terms, protected.table, protected.evidence)
+                narrowest = self._audit_linked(claimed, told, beside, heart)
+                for one in beside:
+                    compared[one.pk] = replace(compared[one.pk], linked=True, narrowest=narrowest)
         hold(claimed, engine_seconds=outcome.engine_seconds)
 
     def _compare(self, claimed: Claimed, new: Remembered, answer: Answer, heart: Heart) -> Compared:
@@ -140,6 +148,22 @@ class Worker:
             refuse(claimed.answer)
             raise NotReleasable("overlap")
         return Compared(answer.key, closest)
+
+    def _audit_linked(
+        self, claimed: Claimed, new: Told, answers: Sequence[Answer], heart: Heart
+    ) -> float | None:
+        """`Verdict.narrowest`. Raise NotReleasable where the new answer and these tell too much together."""
+        audit = Linked(new, [told_by(answer) for answer in answers])
+        if not audit.too_large:
+            outcome = self._in_jail(claimed.spec.extracts, audit.sql, heart)
+            if outcome.status is not Status.OUTPUT_LIMIT:
+                if outcome.table is None:
+                    raise JailEnded(outcome.status)
+                verdict = audit.verdict(outcome.table, pulse=heart.must_go_on)
+                if verdict.safe:
+                    return verdict.narrowest
+        refuse(claimed.answer)
+        raise NotReleasable("linked")
 
     def _run(self, extracts: Sequence[ExtractRef], sql: str, heart: Callable[[], bool]) -> Outcome:
         outcome = self._in_jail(extracts, sql, heart)
@@ -167,6 +191,10 @@ class Heart:
             self._next = time.monotonic() + KEEP_SECONDS
             self.stopped_by = keep(self.claimed)
         return self.stopped_by is None
+
+    def must_go_on(self) -> None:
+        if not self():
+            raise JailEnded(Status.CANCELLED)
 
 
 class NotReleasable(Exception):
@@ -197,6 +225,22 @@ def remembered(answer: Answer) -> Remembered:
     query = AggregateQuery.from_json(answer.query)
     table, outline = (from_ipc(bytes(part or b"")) for part in (answer.table, answer.outline))
     return Remembered(query, answer.contract.terms, table, outline)
+
+
+def told_by(answer: Answer) -> Told:
+    table, evidence = (from_ipc(bytes(part or b"")) for part in (answer.table, answer.evidence))
+    return Told(AggregateQuery.from_json(answer.query), answer.contract.terms, table, evidence)
+
+
+def _linked(claimed: Claimed, answer: Answer) -> bool:
+    """Whether an earlier answer is from the same bytes, and cells of both are sums over the same rows."""
+    extracts = [ExtractRef(**extract) for extract in answer.extracts]
+    same = _digests(extracts) == _digests(claimed.spec.extracts)
+    return same and linked(claimed.asked.query, AggregateQuery.from_json(answer.query))
+
+
+def _digests(extracts: Sequence[ExtractRef]) -> dict[str, str]:
+    return {extract.table: extract.sha256 for extract in extracts}
 
 
 def _where(error: BaseException) -> str:
