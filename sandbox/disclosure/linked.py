@@ -34,8 +34,10 @@ from sandbox.disclosure.withholding import SUMMED, rules_for
 from sandbox.engines.joint import counted_totals, joint
 from sandbox.guard.query import AggregateQuery, ColumnRef, Measure
 
-MAX_ATOMS = 20_000  # of one audit, after what is told exactly
-MAX_AXES = 6  # with all their totals
+MAX_ATOMS = (
+    20_000  # of one audit; above it, and above so many dimensions, nothing that is sensitive is released
+)
+MAX_AXES = 6
 
 _DOMINATED = frozenset({Rule.DOMINANCE.value, Rule.P_PERCENT.value, Rule.ALL_ZERO.value})
 
@@ -95,8 +97,8 @@ class Linked:
         tables = read_joint(raw, self.query, self.terms, self.axes)
         verdicts = []
         for measures in _patterns(self.query.measures):
-            pattern = _Pattern(self, measures[0], tables[measures[0].column])
-            verdicts.append(pattern.verdict(pulse))
+            pattern = _Pattern(self, measures[0], tables[measures[0].column], pulse)
+            verdicts.append(pattern.verdict())
         shares = [v.narrowest for v in verdicts if v.narrowest is not None]
         return Verdict(all(v.safe for v in verdicts), min(shares, default=None))
 
@@ -134,8 +136,8 @@ class _Lines:
 class _Pattern:
     """The audit of the counts, or of the sums, of one column. Counts are of contributors (see `Levels`)."""
 
-    def __init__(self, linked: Linked, measure: Measure, table: Table) -> None:
-        self.linked, self.measure, self.table = linked, measure, table
+    def __init__(self, linked: Linked, measure: Measure, table: Table, pulse: Pulse) -> None:
+        self.linked, self.measure, self.table, self.pulse = linked, measure, table, pulse
         self.keys: list[Key] = sorted(c.cell for at, c in table.items() if None not in at)
         self.atoms = [table[key] for key in self.keys]
         rules: Rules = rules_for(measure, linked.terms.disclosure)
@@ -143,13 +145,13 @@ class _Pattern:
         shape = tuple(len(axis.classes) + 1 for axis in linked.axes)
         self.levels: Levels = rules.levels(Grid(shape, dict(zip(self.keys, self.atoms, strict=True))))
 
-    def verdict(self, pulse: Pulse) -> Verdict:
+    def verdict(self) -> Verdict:
         equations = self._equations()
         targets = list(dict.fromkeys(self._targets()))
         if len(self.atoms) > MAX_ATOMS:
             return Verdict(safe=not targets, narrowest=None)
         unknowns = [self.levels.unknown(atom) for atom in self.atoms]
-        found = audit_in_parts(unknowns, equations, targets, pulse)
+        found = audit_in_parts(unknowns, equations, targets, self.pulse)
         shares = [_share(i, t.demand) for i, t in zip(found, targets, strict=True)]
         known = [share for share in shares if share is not None]
         return Verdict(all(interval.enough for interval in found), min(known, default=None))
@@ -211,6 +213,7 @@ class _Pattern:
         axes = range(len(self.linked.axes))
         counted = max(counted_totals(self.linked.axes), key=len)
         for summed in (s for n in range(len(axes) + 1) for s in combinations(axes, n)):
+            self.pulse()
             over = set(summed)
             lines: dict[Key, list[int]] = {}
             for place, key in enumerate(self.keys):
