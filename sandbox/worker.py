@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from contracts.policy.canonical import digest
 from contracts.policy.terms import Terms
 from sandbox import extracts
 from sandbox.disclosure import Protected, arrange, protect
+from sandbox.disclosure.linked import Linked, Told, linked
 from sandbox.disclosure.memory import MAX_PAIRS, Remembered, candidates
 from sandbox.engines import generate, overlap
 from sandbox.formats import from_ipc, to_ipc
@@ -113,6 +114,7 @@ class Worker:
             outlining = replace(source, sql=source.outline)
             outline = self._finished(outlining, heart).table if source.outline else None
         compared: dict[int, Compared] = {}
+        beside: list[Answer] = []  # those audited together with the new one
         given = Given(
             table=to_ipc(protected.table), evidence=to_ipc(protected.evidence),
             outline=None if outline is None else to_ipc(outline), summary=protected.summary,
@@ -122,6 +124,12 @@ class Worker:
             assert outline is not None  # only tables are compared
             new = Remembered(question, terms, protected.table, outline)
             compared |= {answer.pk: self._compare(claimed, new, answer, heart) for answer in missed}
+            if found := [answer for answer in missed if _linked(claimed, answer)]:
+                beside += found
+                told = Told(question, terms, protected.table, protected.evidence)
+                narrowest = self._audit_linked(claimed, told, beside, heart)
+                for one in beside:
+                    compared[one.pk] = replace(compared[one.pk], linked=True, narrowest=narrowest)
         hold(claimed, engine_seconds=outcome.engine_seconds)
 
     def _compare(self, claimed: Claimed, new: Remembered, answer: Answer, heart: Heart) -> Compared:
@@ -141,6 +149,23 @@ class Worker:
             refuse(claimed.answer)
             raise NotReleasable("overlap")
         return Compared(answer.key, closest)
+
+    def _audit_linked(
+        self, claimed: Claimed, new: Told, answers: Sequence[Answer], heart: Heart
+    ) -> float | None:
+        """`Verdict.narrowest`. Raise NotReleasable where the new answer and these tell too much together."""
+        audit = Linked(new, [told_by(answer) for answer in answers])
+        if not audit.too_large:
+            with plain(claimed.spec.extracts, audit.sql) as source:
+                outcome = self._in_jail(source, heart)
+            if outcome.status is not Status.OUTPUT_LIMIT:
+                if outcome.table is None:
+                    raise JailEnded(outcome.status)
+                verdict = audit.verdict(outcome.table, pulse=heart.must_go_on)
+                if verdict.safe:
+                    return verdict.narrowest
+        refuse(claimed.answer)
+        raise NotReleasable("linked")
 
     def _run(self, opening: AbstractContextManager[Source], heart: Callable[[], bool]) -> Outcome:
         with opening as source:
@@ -172,6 +197,10 @@ class Heart:
             self.stopped_by = keep(self.claimed)
         return self.stopped_by is None
 
+    def must_go_on(self) -> None:
+        if not self():
+            raise JailEnded(Status.CANCELLED)
+
 
 class NotReleasable(Exception):
     """Totals would tell what is withheld, or an earlier answer would; the text is for the operator."""
@@ -201,6 +230,22 @@ def remembered(answer: Answer) -> Remembered:
     query = AggregateQuery.from_json(answer.query)
     table, outline = (from_ipc(bytes(part or b"")) for part in (answer.table, answer.outline))
     return Remembered(query, answer.contract.terms, table, outline)
+
+
+def told_by(answer: Answer) -> Told:
+    table, evidence = (from_ipc(bytes(part or b"")) for part in (answer.table, answer.evidence))
+    return Told(AggregateQuery.from_json(answer.query), answer.contract.terms, table, evidence)
+
+
+def _linked(claimed: Claimed, answer: Answer) -> bool:
+    """Whether an earlier answer is from the same bytes, and cells of both are sums over the same rows."""
+    extracts = [ExtractRef(**extract) for extract in answer.extracts]
+    same = _digests(extracts) == _digests(claimed.spec.extracts)
+    return same and linked(claimed.asked.query, AggregateQuery.from_json(answer.query))
+
+
+def _digests(extracts: Sequence[ExtractRef]) -> dict[str, str]:
+    return {extract.table: extract.sha256 for extract in extracts}
 
 
 def _where(error: BaseException) -> str:

@@ -213,6 +213,29 @@ class EvidencePage:
         """In words: with how many earlier answers this one was compared, and how close the closest came."""
         if not self.compared:
             return _("There was no earlier answer about the same data to compare with.")
+        return f"{self._pairs} {self._linked}".strip()
+
+    @property
+    def _linked(self) -> str:
+        """In words: with how many of them this one was audited together, and what was closest to be known."""
+        together = [c for c in self.compared if c.get("linked")]
+        if not together:
+            return ""
+        said = ngettext(
+            "Audited together with %(count)d of them from the same version.",
+            "Audited together with %(count)d of them from the same version.",
+            len(together),
+        ) % {"count": len(together)}
+        narrowest = together[0]["narrowest"]
+        if narrowest is None:
+            return f"{said} " + _("Together they limit nothing that must not be known.")
+        least = _(
+            "What is known most closely has an interval of %(percent)d %% of the width demanded, or wider."
+        )
+        return f"{said} {least % {'percent': int(100 * narrowest)}}"
+
+    @property
+    def _pairs(self) -> str:
         closest = [c["closest"] for c in self.compared if c["closest"] is not None]
         said = ngettext(
             "Compared with %(count)d earlier answer about the same data.",
@@ -234,6 +257,7 @@ class EvidencePage:
             Col(_("Contributors"), numeric=True),
             Col(_("Records"), numeric=True),
             Col(_("Largest share"), numeric=True),
+            Col(_("Interval"), numeric=True),
             Col(_("Outcome")),
             Col(_("Reasons")),
         ]
@@ -244,7 +268,7 @@ class EvidencePage:
         return [
             *(_("All") if value is None else value for value in row["cell"]),
             row["measure"], row["contributors"], row["rows"],
-            Cell("" if share is None else f"{share:.1%}"), outcome_words(row["outcome"]),
+            Cell("" if share is None else f"{share:.1%}"), Cell(_interval(row)), outcome_words(row["outcome"]),
             ", ".join(reason_words(reason) for reason in row["reasons"]),
         ]  # fmt: skip
 
@@ -282,3 +306,10 @@ class PrivateEvidencePage:
 def evidence_of(release: Release, number: str | None, outcome: str) -> EvidencePage | PrivateEvidencePage:
     private = release.summary.get("lane") == Lane.PRIVATE
     return PrivateEvidencePage(release) if private else EvidencePage(release, number, outcome)
+
+
+def _interval(row: dict[str, Any]) -> str:
+    """From where to where a cell that breaks a rule can be known; older evidence does not say."""
+    if row.get("demanded") is None:
+        return ""
+    return " – ".join("" if end is None else f"{end:,.10g}" for end in (row["low"], row["high"]))

@@ -7,7 +7,7 @@ whatever the size of sums. Rooms are rounded down to grains and demands up.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -22,6 +22,7 @@ FAR = 1 << 20  # grains; a deviation this large counts as unlimited: 16 times th
 # fractions at the corners of tables of three dimensions without loss.
 FINE = 73_513_440
 LOOSE = FINE // 256  # a solution further than this from an exact one is not taken
+MANY, SWEEPS = 40, 40  # where so many sums lack something they are pushed together, so often
 DUAL, PRIMAL = (
     1,
     4,
@@ -50,14 +51,37 @@ class Attacker:
         for grain in sorted(set(grains)):
             shown = _Shown(_in(down, grain), _in(up, grain))
             self._program.bound(*zip(*(in_grains(room, grain) for room in self._rooms), strict=True))
-            for i, need in enumerate(needs):
-                if grains[i] == grain:
-                    self._push(i, tuple(-(-number // grain) * FINE for number in need), shown)
+            fine = {
+                i: tuple(-(-number // grain) * FINE for number in need)
+                for i, need in enumerate(needs)
+                if grains[i] == grain
+            }
+            self._push_many(fine, shown)
+            for i, need in fine.items():
+                self._push(i, need, shown)
             down, up = _further(down, shown.down, grain), _further(up, shown.up, grain)
         return [
             (None if d >= FAR * grain else d, None if u >= FAR * grain else u)
             for d, u, grain in zip(down, up, grains, strict=True)
         ]
+
+    def _push_many(self, needs: Mapping[int, tuple[int, ...]], shown: _Shown) -> None:
+        """Push all that lack something at once, each some way or other and none further than it has to go."""
+        random = np.random.default_rng(0)  # the same program gets the same answer
+        for _ in range(SWEEPS):
+            lacking = [
+                (i, sign) for i, need in needs.items() for sign in (1, -1) if shown.lacks(i, need, sign)
+            ]
+            if len(lacking) < MANY:
+                return
+            weights = np.zeros(len(self._rooms))
+            most = np.full(len(self._rooms), FAR)
+            for i, sign in lacking:
+                places = self._sums.places(i)
+                weights[places] += sign * random.random()
+                most[places] = np.minimum(most[places], max(needs[i]) // FINE)
+            if point := self._program.toward(weights, np.maximum(most, 1)):
+                shown.see(self._sums, point)
 
     def _push(self, i: int, need: tuple[int, ...], shown: _Shown) -> None:
         for sign in (1, -1):
@@ -89,8 +113,21 @@ class _Program:
 
     def furthest(self, places: NDArray[np.int32], sign: int) -> _Point | None:
         """Where the sum over `places` is largest (sign 1) or smallest (-1); None where that cannot be proved."""
-        cost = np.zeros(len(self._columns))
-        cost[places] = -sign
+        weights = np.zeros(len(self._columns))
+        weights[places] = sign
+        return self._best(weights)
+
+    def toward(self, weights: NDArray[np.float64], most: Whole) -> _Point | None:
+        """Where the weighted sum is largest if no unknown deviates by more than `most` grains."""
+        bounds = np.maximum(self._low, -most).astype(float), np.minimum(self._high, most).astype(float)
+        self._solver.changeColsBounds(len(most), self._columns, *bounds)
+        point = self._best(weights)
+        bounds = self._low.astype(float), self._high.astype(float)
+        self._solver.changeColsBounds(len(most), self._columns, *bounds)
+        return point
+
+    def _best(self, weights: NDArray[np.float64]) -> _Point | None:
+        cost = -weights
         self._solver.changeColsCost(len(cost), self._columns, cost)
         self._solver.run()
         if self._solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:

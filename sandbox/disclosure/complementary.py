@@ -116,12 +116,12 @@ def collapse(grid: Grid, summed: tuple[int, ...]) -> tuple[Grid, dict[Key, Total
     lines: dict[Key, list[Key]] = {}
     for key in sorted(grid.cells):
         lines.setdefault(tuple(key[axis] for axis in kept), []).append(key)
-    cells = {key: _merged(key, [grid.cells[k] for k in line]) for key, line in lines.items()}
+    cells = {key: merged(key, [grid.cells[k] for k in line]) for key, line in lines.items()}
     shape = tuple(grid.shape[axis] for axis in kept)
     return Grid(shape, cells), {key: tuple(line) for key, line in lines.items()}
 
 
-def _merged(key: Key, parts: list[Contribution]) -> Contribution:
+def merged(key: Key, parts: list[Contribution]) -> Contribution:
     kept = max(len(part.largest) for part in parts)
     largest = sorted((size for part in parts for size in part.largest), reverse=True)[:kept]
     return Contribution(

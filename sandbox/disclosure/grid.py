@@ -83,7 +83,7 @@ def read_grids(raw: pa.Table, query: AggregateQuery, terms: Terms) -> dict[Colum
             raise inconsistent()
         seen.add(cell)
         for i, ref in enumerate((None, *query.measured)):
-            contribution = _contribution(cell, row, "" if ref is None else f"m{i - 1}_")
+            contribution = contribution_of(cell, row, "" if ref is None else f"m{i - 1}_")
             if contribution.units:
                 found[ref][cell] = contribution
     return {
@@ -130,7 +130,7 @@ def _cell(
     return tuple(cell)
 
 
-def _contribution(cell: Key, row: Mapping[str, Any], prefix: str) -> Contribution:
+def contribution_of(cell: Key, row: Mapping[str, Any], prefix: str) -> Contribution:
     units, rows = row[f"{prefix}k"], row[f"{prefix}n"]
     if units is None or rows is None or not 0 <= units <= rows or units > row["k"] or (rows and not units):
         raise inconsistent()

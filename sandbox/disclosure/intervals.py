@@ -98,7 +98,7 @@ def audit(unknowns: Sequence[Unknown], equations: Iterable[Sum], targets: Sequen
     found = [_narrow(unknowns, target) for target in targets]
     if too_large(len(unknowns), len(targets)):
         return found
-    told, rows = _without_told(equations)
+    told, rows = without_told(equations)
     free = [tuple(place for place in target.parts if place not in told) for target in targets]
     for places, own_rows, own_targets in _components(rows, free):
         column = {place: i for i, place in enumerate(places)}
@@ -110,7 +110,7 @@ def audit(unknowns: Sequence[Unknown], equations: Iterable[Sum], targets: Sequen
         demands = [targets[i].demand for i in own_targets]
         reaches = attacker.reaches([(d.below, d.above, d.width) for d in demands])
         for i, (below, above) in zip(own_targets, reaches, strict=True):
-            found[i] = _interval(_true(unknowns, targets[i]), below, above, targets[i].demand)
+            found[i] = judged(_true(unknowns, targets[i]), below, above, targets[i].demand)
     return found
 
 
@@ -128,7 +128,7 @@ def _narrow(unknowns: Sequence[Unknown], target: Target) -> Interval:
     return Interval(value, value, enough=not target.demand.least)
 
 
-def _interval(value: int, below: Fraction | None, above: Fraction | None, demand: Demand) -> Interval:
+def judged(value: int, below: Fraction | None, above: Fraction | None, demand: Demand) -> Interval:
     enough = (
         (below is None or below >= demand.below)
         and (above is None or above >= demand.above)
@@ -138,7 +138,7 @@ def _interval(value: int, below: Fraction | None, above: Fraction | None, demand
     return Interval(low, None if above is None else value + above, enough)
 
 
-def _without_told(equations: Iterable[Sum]) -> tuple[set[int], list[Sum]]:
+def without_told(equations: Iterable[Sum]) -> tuple[set[int], list[Sum]]:
     """The unknowns that equations tell one after the other, and what is left of the equations, each once."""
     told: set[int] = set()
     rows = set(equations)

@@ -5,7 +5,8 @@ counts as a number: each published cell, and each total all of whose cells are p
 
 Assumes: both outlines were made from the extracts that the answers were. Guarantees: a pair of numbers that is not a
 candidate differs in no contribution, or in those of at least k contributors. Does not guarantee: anything about three
-or more numbers taken together, other than totals; rounding and the most answers of a contract bound that.
+or more numbers taken together, other than totals. `linked` audits those over the same rows; over versions and joins,
+rounding and the most answers of a contract bound what they tell.
 """
 
 from __future__ import annotations

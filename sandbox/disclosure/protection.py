@@ -73,6 +73,10 @@ class Levels:
         above = level if known.high is None else min(level, known.high - known.value)
         return Demand(below, above)
 
+    def smallest_units(self, demanded: float) -> int:
+        """A `Squeeze.demanded`, as the demand it was made of."""
+        return round(Fraction(demanded) * self._unit)
+
     def squeeze(self, interval: Interval, demand: Demand) -> Squeeze:
         low, high = (None if n is None else float(n / self._unit) for n in (interval.low, interval.high))
         return Squeeze(low, high, float(Fraction(demand.least, self._unit)))

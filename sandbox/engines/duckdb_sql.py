@@ -39,7 +39,14 @@ def per_cell(query: AggregateQuery, terms: Terms, values: Sequence[exp.Expr]) ->
     """The second level, without its FROM. `values`: text of each dimension's value, from columns `d0`, `d1` ..."""
     keys = [exp.column(f"d{i}") for i in range(len(query.dimensions))]
     selected: list[exp.Expr] = [exp.alias_(value, f"d{i}") for i, value in enumerate(values)]
-    selected += [exp.alias_(exp.Count(this=exp.Star()), "k"), exp.alias_(_total("n"), "n")]
+    selected += numbers_of_cell(query, terms)
+    select = exp.select(*selected, copy=False)
+    return select.group_by(*keys, copy=False) if keys else select
+
+
+def numbers_of_cell(query: AggregateQuery, terms: Terms) -> list[exp.Expr]:
+    """What the raw table says of each cell, from one row for each contributor and cell."""
+    selected = [exp.alias_(exp.Count(this=exp.Star()), "k"), exp.alias_(_total("n"), "n")]
     for i, ref in enumerate(query.measured):
         positive = exp.If(this=exp.column(f"c{i}") > 0, true=exp.column(f"c{i}"))
         selected.append(exp.alias_(exp.Count(this=exp.Case(ifs=[positive])), f"m{i}_k"))
@@ -48,8 +55,7 @@ def per_cell(query: AggregateQuery, terms: Terms, values: Sequence[exp.Expr]) ->
             selected += _sums(i, ref, terms)
     if lane_of(query, terms) is Lane.PERTURBED:
         selected += cell_keys.of_cell(query, terms)
-    select = exp.select(*selected, copy=False)
-    return select.group_by(*keys, copy=False) if keys else select
+    return selected
 
 
 def _sums(i: int, ref: ColumnRef, terms: Terms) -> list[exp.Expr]:

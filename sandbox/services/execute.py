@@ -79,10 +79,14 @@ class Compared:
     """An earlier answer that a new one was compared with. For reviewers.
 
     `closest`: contributors by which the closest pair of numbers differs; None where no pair came near.
+    `linked`: both were audited together, with all others that are; `narrowest`: of what may not be known too closely
+    from all of them, the least interval shown, as a share of the one demanded. None where no end was found to any.
     """
 
     key: str
     closest: int | None
+    linked: bool = False
+    narrowest: float | None = None
 
 
 def claim(run_uid: str) -> Claimed | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,7 +14,9 @@ from django.utils import timezone
 from audit import sealer
 from audit.models import Entry
 from audit.refusals import Refused
+from catalog.schema import Schema
 from contracts.models import Contract
+from dataspace.portal.release_page import EvidencePage
 from sandbox.formats import from_ipc
 from sandbox.models import Answer, Release, Run
 from sandbox.services import execute
@@ -22,7 +25,7 @@ from sandbox.services.submit import Question, cancel, submit
 from sandbox.states import Failure, RunState
 from sandbox.worker import Worker
 from tests import factories
-from tests.factories import DISTRICTS, ELECTRICITY, electricity_rows
+from tests.factories import DISTRICTS, ELECTRICITY, MONTHS, electricity_rows
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -249,6 +252,57 @@ def test_two_who_ask_the_same_at_once_pay_once(city, contract):
     assert not failures
     assert Answer.objects.count() == 1
     assert Run.objects.count() == 5
+
+
+# --- Tables that are safe one by one ------------------------------------------------------------------------
+BY_DISTRICT = "SELECT district, COUNT(*) AS n FROM electricity GROUP BY district"
+BY_MONTH = "SELECT month, COUNT(*) AS n FROM electricity GROUP BY month"
+WIDER = Schema(tuple(
+    replace(column, domain=(*DISTRICTS, "天桥区")) if column.name == "district" else column
+    for column in ELECTRICITY.columns
+))  # fmt: skip
+
+
+@pytest.fixture
+def linked(city):
+    """The first district's four, which a table by district withholds, are January less two other districts."""
+    places = [
+        (4, DISTRICTS[0], MONTHS[0]),
+        (50, DISTRICTS[1], MONTHS[0]),
+        (60, DISTRICTS[2], MONTHS[0]),
+        (20, "天桥区", MONTHS[1]),
+    ]
+    rows = [
+        {"credit_code": f"9137010{100 * place + n:011d}", "district": district, "month": month, "kwh": "5.00"}
+        for place, (count, district, month) in enumerate(places)
+        for n in range(count)
+    ]  # fmt: skip
+    return factories.published_dataset(city.power, schema=WIDER, rows=rows)
+
+
+@pytest.mark.parametrize("order", [(BY_DISTRICT, BY_MONTH), (BY_MONTH, BY_DISTRICT)])
+def test_of_two_tables_that_fix_a_cell_together_the_second_is_refused(city, linked, worker, order):
+    contract = factories.signed_contract(city.enterprise, [linked], city.deciders)
+    assert done(worker, city.enterprise, contract, order[0]).state == RunState.RELEASED
+    run = done(worker, city.enterprise, contract, order[1])
+    assert (run.failure, run.cause) == (Failure.NOT_RELEASABLE, "linked")
+    assert run.answer.refused is not None
+
+
+def test_two_enterprises_do_not_get_the_two_tables_either(city, linked, worker):
+    contract = factories.signed_contract(city.enterprise, [linked], city.deciders)
+    other = factories.signed_contract(city.rival, [linked], city.deciders, limits={"round_counts": 10})
+    assert done(worker, city.enterprise, contract, BY_DISTRICT).state == RunState.RELEASED
+    assert done(worker, city.rival, other, BY_MONTH).cause == "linked"
+
+
+def test_reviewers_see_what_was_audited_together(city, contract, worker):
+    done(worker, city.enterprise, contract)
+    run = done(worker, city.enterprise, contract, BY_MONTH.replace("COUNT(*)", "SUM(kwh)"))
+    assert run.state == RunState.RELEASED
+    (compared,) = run.answer.compared
+    assert compared["linked"] is True
+    assert "Audited together with 1 of them" in EvidencePage(run.release, None, "").comparison
 
 
 # --- The ledger itself --------------------------------------------------------------------------------------
