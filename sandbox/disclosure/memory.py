@@ -18,13 +18,13 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
-from contracts.policy.terms import Terms
+from contracts.policy.terms import Aggregate, Terms
 from sandbox.engines.overlap import Cell, Pair
 from sandbox.guard.bare import dimension_label
 from sandbox.guard.cells import cell_values, column_term
 from sandbox.guard.domains import declared, key
 from sandbox.guard.lanes import Measured, measured
-from sandbox.guard.query import AggregateQuery, ColumnRef
+from sandbox.guard.query import AggregateQuery, ColumnRef, Measure
 
 MAX_PAIRS = 500  # looked at exactly for one earlier answer
 
@@ -49,9 +49,20 @@ class Remembered:
     def k(self) -> int:
         return self.terms.disclosure.min_contributors
 
-    @property
+    @cached_property
     def measured(self) -> frozenset[Measured]:
-        return measured(self.query, self.terms)
+        """A count of a column in which no contributor lacks a value tells, as far as one can see, the rows."""
+        return measured(self.query, self.terms) | {(ref.dataset, "") for ref in self._filled}
+
+    @cached_property
+    def _filled(self) -> frozenset[ColumnRef]:
+        """The counted columns of which every contributor of every cell has a value."""
+        counted = {m.column for m in self.query.measures if m.aggregate is Aggregate.COUNT}
+        return frozenset(
+            ref
+            for i, ref in enumerate(self.query.measured)
+            if ref in counted and self.outline.column(f"m{i}_k").equals(self.outline.column("k"))
+        )
 
     @cached_property
     def limits(self) -> dict[ColumnRef, frozenset[str]]:
@@ -64,7 +75,7 @@ class Remembered:
 
     def numbers(self, what: Measured) -> list[Number]:
         """The numbers of `what` that the answer tells, those over the fewest contributors first."""
-        labels = [m.label for m in self.query.measures if _is(m.column, what)]
+        labels = [m.label for m in self.query.measures if self._tells(m, what)]
         shown = _shown(self.answer, self.query, labels)
         units, prints = ("k", "f") if not what[1] else self._columns(what)
         hidden = self._hidden(units, shown)
@@ -74,6 +85,15 @@ class Remembered:
             if row[units] and (cell in shown if None not in cell.at else cell not in hidden)
         ]
         return sorted(found, key=lambda number: number.units)
+
+    def _tells(self, measure: Measure, what: Measured) -> bool:
+        column = measure.column
+        if column is None:
+            return not what[1]
+        rows = (
+            measure.aggregate is Aggregate.COUNT and column in self._filled and what == (column.dataset, "")
+        )
+        return rows or (column.dataset, column.column) == what
 
     def limits_of(self, cell: Cell) -> dict[ColumnRef, frozenset[str]]:
         fixed = {
@@ -129,10 +149,6 @@ def _meet(new: Remembered, cell: Cell, old: Remembered, other: Cell) -> bool:
     """Whether one row can be in both. Where none can, all contributors of both differ."""
     mine, theirs = new.limits_of(cell), old.limits_of(other)
     return all(mine[ref] & theirs[ref] for ref in mine.keys() & theirs.keys())
-
-
-def _is(column: ColumnRef | None, what: Measured) -> bool:
-    return not what[1] if column is None else (column.dataset, column.column) == what
 
 
 def _shown(answer: pa.Table, query: AggregateQuery, labels: list[str]) -> set[Cell]:
