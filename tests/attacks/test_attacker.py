@@ -44,14 +44,19 @@ def within(score: Score, bound: float) -> None:
 
 
 # --- Exact tables -----------------------------------------------------------------------------------------
-DISJOINT = sum(len(domain) - 1 for domain in PEOPLE.frame.dims.values())  # groups that share nobody but the target
+DISJOINT = sum(
+    len(domain) - 1 for domain in PEOPLE.frame.dims.values()
+)  # groups that share nobody but the target
 GAMES = 16
 
 
 @pytest.mark.parametrize("strategy", [s for s in STRATEGIES if s not in WINS_STILL], ids=lambda s: s.name)
 def test_exact_tables(strategy: type[Strategy]) -> None:
     for setting in settings_of(strategy):
-        within(attack(strategy(), PEOPLE, setting, signed(TABLE), games=GAMES), bounds.of_table(PEOPLE, K, DISJOINT))
+        within(
+            attack(strategy(), PEOPLE, setting, signed(TABLE), games=GAMES),
+            bounds.of_table(PEOPLE, K, DISJOINT),
+        )
 
 
 def test_exact_tables_under_two_contracts_that_differ() -> None:
@@ -77,7 +82,7 @@ AMOUNT_LEAVES = Setting("amount leaves", measures=SUMS, versions=2)
 def test_perturbed_counts_and_sums(strategy: type[Strategy]) -> None:
     counts, sums = (COMES, AMOUNT_LEAVES) if strategy.versions > 1 else (THERE, AMOUNT)
     there = attack(strategy(), PEOPLE, counts, signed(PERTURBED), games=GAMES)
-    within(there, bounds.of_counts(PEOPLE, there.numbers))
+    within(there, bounds.of_counts(there.numbers))
     amount = attack(strategy(), PEOPLE, sums, signed(PERTURBED), games=GAMES)
     within(amount, bounds.of_sums(PEOPLE, amount.numbers))
 
@@ -85,7 +90,11 @@ def test_perturbed_counts_and_sums(strategy: type[Strategy]) -> None:
 # --- Private: the budget bounds everything ------------------------------------------------------------------
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda s: s.name)
 def test_private(strategy: type[Strategy]) -> None:
-    settings = [Setting("comes", presence=True, versions=2)] if strategy.versions > 1 else [Setting("there", presence=True), Setting("amount")]
+    settings = (
+        [Setting("comes", presence=True, versions=2)]
+        if strategy.versions > 1
+        else [Setting("there", presence=True), Setting("amount")]
+    )
     for setting in settings:
         score = attack(strategy(), PEOPLE, setting, signed(PRIVATE), games=GAMES)
         assert score.charge <= PRIVATE.datasets[0].budget

@@ -35,7 +35,7 @@ def of_table(population: Population, k: int, groups: int) -> float:
     return 1 - (1 - _variation(others, high - low)) ** groups
 
 
-def of_counts(population: Population, numbers: int) -> float:
+def of_counts(numbers: int) -> float:
     """Perturbed lane, presence told by `numbers` different counts: from the perturbation table, over all keys."""
     return _of_changes(numbers, 1, tuple(change(50, 1, key, 10) for key in range(KEYS)))
 
@@ -44,7 +44,9 @@ def of_sums(population: Population, numbers: int, percent: int = 10) -> float:
     """Perturbed lane, a value told by `numbers` different sums that the population's largest value is in."""
     low, high = population.levels
     largest = int(population.frame.value.max())
-    return _of_changes(numbers, high - low, tuple(change(10**6, largest, key, percent) for key in range(KEYS)))
+    return _of_changes(
+        numbers, high - low, tuple(change(10**6, largest, key, percent) for key in range(KEYS))
+    )
 
 
 @cache

@@ -47,5 +47,7 @@ def terms_of(population: Population, lane: Lane, *, max_runs: int = 100, **limit
 def with_units_to_filter(terms: Terms, units: int) -> Terms:
     """What no contract can say: the unit as a dimension, for the build without a language."""
     dataset = terms.datasets[0]
-    whom = ColumnTerm("whom", ColumnType.TEXT, ColumnRole.DIMENSION, tuple(str(unit) for unit in range(units)))
+    whom = ColumnTerm(
+        "whom", ColumnType.TEXT, ColumnRole.DIMENSION, tuple(str(unit) for unit in range(units))
+    )
     return replace(terms, datasets=(replace(dataset, columns=(*dataset.columns, whom)),))

@@ -42,7 +42,11 @@ class Score:
         """Exact (Clopper and Pearson, Biometrika 26, 1934), two-sided, for the advantage."""
         tail = (1 - CONFIDENCE) / 2
         low = _solve(lambda p: 1 - _below(self.right, self.games, p), tail) if self.right else 0.0
-        high = _solve(lambda p: -_below(self.right + 1, self.games, p), -tail) if self.right < self.games else 1.0
+        high = (
+            _solve(lambda p: -_below(self.right + 1, self.games, p), -tail)
+            if self.right < self.games
+            else 1.0
+        )
         return 2 * low - 1, 2 * high - 1
 
     def __add__(self, other: Score) -> Score:
@@ -76,7 +80,7 @@ def play(strategy: Strategy, game: Game, contracts: Mapping[str, Terms], rng: np
     space = Space([frame.table for frame in game.truth], contracts)
     found = read(game, contracts, transcript(strategy, game, space))
     said = score(found if strategy.fresh else list(dict.fromkeys(found)), game.spread)
-    sure = abs(said) > 1e-9  # noqa: PLR2004  # else it throws a coin
+    sure = abs(said) > 1e-9  # else it throws a coin
     right = (said > 0 if sure else bool(rng.integers(2))) == game.secret
     telling = len({number for number in found if number.expected[0] != number.expected[1]})
     return Score(int(right), 1, telling, sum(kept.charge for kept in space.ledger.values()))

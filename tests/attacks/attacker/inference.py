@@ -80,7 +80,9 @@ def _true(measure: str, frame: Frame, rows: Mask) -> float:
     return float(rows.sum() if measure == ROWS else len(np.unique(frame.unit[rows])))
 
 
-def _variance(measure: str, frame: Frame, rows: Mask, value: float, question: Question, terms: Terms) -> float:
+def _variance(
+    measure: str, frame: Frame, rows: Mask, value: float, question: Question, terms: Terms
+) -> float:
     lane, limits = terms.datasets[0].lane, terms.disclosure
     if lane is Lane.PRIVATE:
         mechanisms = mechanisms_of(bare(check_sql(question.text, terms), terms), terms)

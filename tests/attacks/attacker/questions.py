@@ -33,7 +33,9 @@ class Question:
         names = [*self.by, *(f"{_CALLS[m]} AS {m}" for m in self.measures)]
         if self.form & 1:
             names.reverse()
-        kept = [f"{name} IN ({', '.join(repr(v) for v in self._turned(values))})" for name, values in self.where]
+        kept = [
+            f"{name} IN ({', '.join(repr(v) for v in self._turned(values))})" for name, values in self.where
+        ]
         kept += [f"{UNIT} <> '{self.spared}'"] if self.spared is not None else []
         text = f"SELECT {', '.join(names)} FROM {DATASET}"
         text += f" WHERE {' AND '.join(self._turned(kept))}" if kept else ""

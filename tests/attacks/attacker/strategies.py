@@ -225,7 +225,14 @@ class Arrangement(Strategy):
     def moves(self, game: Game) -> Moves:
         first, second = _axes(game)
         question = Question(ALL, (first, second))
-        for tail in ("ORDER BY s", "ORDER BY s DESC LIMIT 1", "LIMIT 1", "HAVING n >= 1", "HAVING u < 10", "HAVING n = 1"):
+        for tail in (
+            "ORDER BY s",
+            "ORDER BY s DESC LIMIT 1",
+            "LIMIT 1",
+            "HAVING n >= 1",
+            "HAVING u < 10",
+            "HAVING n = 1",
+        ):
             yield Ask(replace(question, tail=tail))
 
 
