@@ -176,7 +176,7 @@ class SameCell(Strategy):
         first, _second = game.dims
         own = ((first, (str(game.home[first]),)),)
         others = [v for v in game.dims[first] if v != game.home[first]]
-        for form in range(32):
+        for form in range(70):
             yield by.Ask(Question(("n",), where=own, form=form % 8))
         for pad in (
             (),

@@ -18,7 +18,7 @@ from sandbox.guard import AggregateQuery, check_sql
 from tests.attacks.attacker import space
 from tests.attacks.attacker.worlds import DATASET, UNIT
 
-_random = np.random.default_rng()
+_random = np.random.default_rng(0)
 
 
 def any_language(text: str, terms: Terms) -> AggregateQuery:
