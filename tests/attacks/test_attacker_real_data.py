@@ -17,7 +17,7 @@ from tests.attacks.attacker.worlds import Population
 from tests.attacks.test_attacker import AMOUNT, LEAVES, LONELY, THERE, K, signed, within
 
 __all__ = ["off"]
-GAMES = 12
+GAMES = 8
 
 
 @pytest.fixture(

@@ -39,7 +39,7 @@ from tests.attacks.test_attacker import (
 )  # fmt: skip
 
 __all__ = ["off"]
-GAMES = 16
+GAMES = 14
 Off = Callable[..., None]
 
 
