@@ -38,7 +38,7 @@ from benchmarks.disclosure import GROUPS, ROWS, write  # noqa: E402
 LIMIT = 300
 RUNS = 3
 BAR = 20.0
-CALM, PATIENCE = 1.5, 90  # wait so many seconds at most for such a load
+CALM, PATIENCE = 1.5, 60  # wait so many seconds at most for such a load
 REQUIREMENTS = {
     "opendp": ("opendp[polars]==0.16.0",),
     "smartnoise": ("smartnoise-sql==1.0.10", "pyarrow"),
@@ -127,11 +127,13 @@ def measured(system: System, python: Path, source: Path) -> Outcome:
     if outcome.failed:
         return outcome
     outcome.load = calm()
-    script = Path(__file__).with_suffix("") / f"{system.script}.py"
+    script = ROOT / "benchmarks/peers" / f"{system.script}.py"
     command = [str(python), str(script), str(source), str(system.runs), system.word]
     with tempfile.TemporaryFile("w+") as said, tempfile.TemporaryFile("w+") as errors:
         settings = {**os.environ, "PYSPARK_PYTHON": str(python)}
-        child = subprocess.Popen(command, stdout=said, stderr=errors, env=settings, start_new_session=True)
+        child = subprocess.Popen(
+            command, stdout=said, stderr=errors, env=settings, cwd=source.parent, start_new_session=True
+        )
         try:
             child.wait(LIMIT)
         except subprocess.TimeoutExpired:
@@ -226,13 +228,14 @@ def main() -> int:
     parser.add_argument("--environments", type=Path, default=ROOT / "var/peers")
     parser.add_argument("--rows", type=int, default=ROWS)
     options = parser.parse_args()
+    folder = options.environments.resolve()
     if options.install:
-        install(options.environments)
+        install(folder)
     chosen = [s for s in SYSTEMS if s.name.startswith(tuple(options.only or [""]))]
     with tempfile.TemporaryDirectory() as name:
         source = Path(name) / "t.parquet"
         write(source, options.rows)
-        results = table(options.environments, source, chosen)
+        results = table(folder, source, chosen)
     print(NOTES)
     return verdict(results)
 
