@@ -1,4 +1,4 @@
-"""What the scripts of this folder share: arguments, time, memory, one line of JSON for each answer.
+"""What the scripts of this folder share: arguments, clock, memory, one line of JSON for each answer.
 
 `python SCRIPT FILE RUNS [WORD]`: FILE has one row for each event: person (integer), grp ("00".."99"), amount (double).
 Needs nothing but the standard library, and imports nothing of the repository: it runs in every peer's environment.
@@ -36,33 +36,62 @@ def epsilon() -> float:
 def run(version: str, ask: Callable[[], Answer]) -> None:
     """Ask as often as wanted; each time is that from the file to the answer."""
     for _ in range(asked()[1]):
-        start = time.perf_counter()
+        clock = Clock()
         answer = ask()
-        tell(version, answer, time.perf_counter() - start)
+        tell(version, answer, clock)
 
 
-def tell(version: str, answer: Answer, seconds: float | None = None) -> None:
-    """`seconds`: None for one more draw of noise on what was computed before."""
-    line = {"version": version, "seconds": seconds, "peak_mb": peak_mb(), "answer": answer}
-    print(json.dumps(line), flush=True)
+class Clock:
+    """Seconds since it was made, on the wall and on all processors."""
+
+    def __init__(self) -> None:
+        self._cpu = cpu()
+        self._wall = time.perf_counter()  # last, as `read` takes it first: to look at processes takes a while
+
+    def read(self) -> dict[str, float]:
+        return {"seconds": time.perf_counter() - self._wall, "cpu": cpu() - self._cpu}
+
+
+def tell(version: str, answer: Answer, clock: Clock | None = None) -> None:
+    """Without a clock: one more draw of noise on what was computed before."""
+    took = clock.read() if clock else {}
+    print(json.dumps({"version": version, "peak_mb": peak_mb(), "answer": answer, **took}), flush=True)
+
+
+def cpu() -> float:
+    """Seconds of this process and those it started, ended or not."""
+    return sum(_ticks(process) for process in _family()) / os.sysconf("SC_CLK_TCK")
 
 
 def peak_mb() -> int:
     """Of this process and those it started that still run, each at its own peak."""
+    return sum(_peak_kib(process) for process in _family()) * 1024 // 1_000_000
+
+
+def _family() -> set[int]:
     family, grew = {os.getpid()}, True
     parents = {int(path.name): _parent(path) for path in Path("/proc").iterdir() if path.name.isdigit()}
     while grew:
         children = {child for child, parent in parents.items() if parent in family} - family
         family |= children
         grew = bool(children)
-    return sum(_peak_kib(process) for process in family) * 1024 // 1_000_000
+    return family
 
 
 def _parent(path: Path) -> int:
+    return int(_stat(path.name)[1])
+
+
+def _ticks(process: int) -> int:
+    return sum(map(int, _stat(str(process))[11:15]))  # its own and those of its ended children
+
+
+def _stat(process: str) -> list[str]:
+    """What follows the name; zeros for a process that has ended."""
     try:
-        return int((path / "stat").read_text().rpartition(")")[2].split()[1])
-    except OSError:  # it has ended
-        return 0
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ["0"] * 15
 
 
 def _peak_kib(process: int) -> int:
