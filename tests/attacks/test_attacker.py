@@ -66,7 +66,6 @@ def test_exact_tables_under_two_contracts_that_differ() -> None:
     within(score, bounds.of_table(PEOPLE, K, DISJOINT))
 
 
-@pytest.mark.xfail(strict=True, reason="answers are compared two by two, not three or more together")
 def test_exact_tables_three_numbers_together() -> None:
     score = attack(by.Corner(), PEOPLE, LONELY, signed(TABLE), games=GAMES)
     within(score, bounds.of_table(PEOPLE, K, DISJOINT))

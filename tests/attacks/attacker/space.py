@@ -22,6 +22,8 @@ from contracts.policy.facts import Action, Facts
 from contracts.policy.terms import Lane, Terms
 from sandbox.answers import answer_key
 from sandbox.disclosure import arrange, protect
+from sandbox.disclosure.linked import Linked, linked
+from sandbox.disclosure.linked import Told as Answered
 from sandbox.disclosure.memory import MAX_PAIRS, Remembered, candidates
 from sandbox.disclosure.private.accounting import charge_of
 from sandbox.engines import generate, overlap
@@ -46,6 +48,7 @@ class Kept:
     accounts: set[str] = field(default_factory=set)
     table: pa.Table | None = None
     outline: pa.Table | None = None
+    evidence: pa.Table | None = None
 
 
 class Space:
@@ -112,13 +115,29 @@ class Space:
     def _answer(self, kept: Kept) -> None:
         now = {kept.terms.datasets[0].name: self.versions[self.version]}
         raw = run(_sql(kept.query, kept.terms), now)
-        table = protect(raw, kept.query, kept.terms).table
+        protected = protect(raw, kept.query, kept.terms)
         if kept.lane is Lane.TABLE:
-            kept.outline = run(_outline(kept.query, kept.terms), now)
-            new = Remembered(kept.query, kept.terms, table, kept.outline)
-            if any(self._too_close(new, old) for old in self.ledger.values() if old.table is not None):
+            kept.outline, kept.evidence = run(_outline(kept.query, kept.terms), now), protected.evidence
+            new = Remembered(kept.query, kept.terms, protected.table, kept.outline)
+            given = [old for old in self.ledger.values() if old.table is not None]
+            if any(self._too_close(new, old) for old in given) or self._tell_together(
+                kept, protected.table, given
+            ):
                 return
-        kept.table = table
+        kept.table = protected.table
+
+    def _tell_together(self, kept: Kept, table: pa.Table, given: Sequence[Kept]) -> bool:
+        """The linked audit, as the worker asks it."""
+        beside = [old for old in given if old.version == kept.version and linked(kept.query, old.query)]
+        if not beside:
+            return False
+        new = Answered(kept.query, kept.terms, table, kept.evidence)
+        audit = Linked(new, [Answered(old.query, old.terms, old.table, old.evidence) for old in beside])
+        if audit.too_large:
+            return True
+        return not audit.verdict(
+            run(audit.sql, {kept.terms.datasets[0].name: self.versions[self.version]})
+        ).safe
 
     def _too_close(self, new: Remembered, earlier: Kept) -> bool:
         assert earlier.table is not None and earlier.outline is not None  # noqa: PT018

@@ -58,6 +58,7 @@ _RULES = "sandbox.disclosure"
 SWITCHES: dict[str, dict[str, Any]] = {
     "language": {f"{_HERE}.check_sql": any_language},
     "memory": {f"{_HERE}.candidates": lambda *_: [], "sandbox.worker.candidates": lambda *_: []},
+    "linked audit": {f"{_HERE}.linked": lambda *_: False},
     "complementary suppression": {f"{_RULES}.withholding.suppress": _primary_only},
     "k": {f"{_RULES}.withholding.too_few": _nothing, f"{_RULES}.perturbed.too_few": _nothing},
     "dominance": {f"{_RULES}.withholding.dominated": _nothing, f"{_RULES}.perturbed.dominated": _nothing},
