@@ -117,7 +117,7 @@ def numbers(
     for f in query.filters:
         kept = kept[kept[f.column.column].isin(f.values)]
     names = [d.column.column for d in query.dimensions]
-    filled = not measured and ("firms", "") in memory.measured and kept["tax"].notna().all()
+    filled = not measured and has_values(kept, names)
     labels = [
         m.label
         for m in query.measures
@@ -140,6 +140,13 @@ def numbers(
                 if who := of(declared, names, total, measured):
                     found[total] = who
     return found
+
+
+def has_values(data: pd.DataFrame, names: list[str]) -> bool:
+    """Whether every contributor of every declared cell has a tax in it."""
+    for name in names:
+        data = data[data[name].isin(memory_domain(name))]
+    return all(g["tax"].notna().any() for _, g in data.groupby([*names, "firm"]))
 
 
 def memory_domain(name: str) -> tuple[str, ...]:
