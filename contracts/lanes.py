@@ -18,7 +18,7 @@ from contracts.policy.strictest import privacy_for, strictest_privacy
 from contracts.policy.terms import ColumnRole, ColumnTerm, DatasetTerm, Lane, PrivacyTerms
 from contracts.policy.validate import MAX_BOUND, PRIVACY_BOUNDS
 
-BUDGETS = 4  # a dataset's budget is that of so many contracts, where its provider asks for no other
+BUDGETS = 4  # a dataset's budget is that of so many contracts at the defaults of its grade
 CHOICE = frozenset({"lane", "low", "high"})
 
 Choices = Mapping[str, Mapping[str, Any]]
@@ -49,7 +49,7 @@ def _wrong(what: str, reason: Any) -> Refused:
     return Refused("request.lanes", reason, field=what)
 
 
-def in_lanes(dataset: DatasetTerm, choices: Choices, grade: Grade, budget: int | None = None) -> DatasetTerm:
+def in_lanes(dataset: DatasetTerm, choices: Choices, grade: Grade) -> DatasetTerm:
     """The dataset's term with the chosen lanes; exact tables where nothing is chosen."""
     chosen = replace(
         dataset,
@@ -58,7 +58,7 @@ def in_lanes(dataset: DatasetTerm, choices: Choices, grade: Grade, budget: int |
     )
     if Lane.PRIVATE not in chosen.lanes:
         return chosen
-    return replace(chosen, budget=budget or BUDGETS * privacy_for(grade).contract_budget)
+    return replace(chosen, budget=BUDGETS * privacy_for(grade).contract_budget)
 
 
 def _column(column: ColumnTerm, choice: Mapping[str, Any]) -> ColumnTerm:

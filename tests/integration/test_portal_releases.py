@@ -192,3 +192,60 @@ def test_evidence_is_for_reviewers_alone(client, city, release):
             evidence(release).encode()
             not in client.get(reverse("portal:run", args=[release.run.uid])).content
         )
+
+
+# --- Worked out from the result ------------------------------------------------------------------------------
+def statistics(release: Release) -> str:
+    return reverse("portal:release_statistics", args=[release.uid])
+
+
+def test_a_regression_is_worked_out_from_the_released_table(client, release):
+    page = client.get(statistics(release))
+    assert page.status_code == 200
+    asked = {"statistic": "linear", "dimensions": "district", "count": "n", "total": "used", "share": "0.5"}
+    shown = client.get(statistics(release), asked)
+    rows = {row[0]: row[1].value for row in shown.context["table"].rows}
+    assert set(rows) == {"1", "district = 市中区", "district = 槐荫区"}
+    assert shown.context["references"] == ("district = 历下区",)
+
+
+def test_what_the_table_cannot_tell_is_said_in_words(client, release):
+    shown = client.get(statistics(release), {"statistic": "quantile", "dimensions": "district", "count": "n"})
+    assert shown.status_code == 200
+    assert shown.context["refused"].code == "models.bands"
+    assert "is not a band of numbers" in shown.content.decode()
+
+
+def test_statistics_are_for_those_who_may_open_the_result(client, city, contract, release):
+    client.force_login(city.rival)
+    assert client.get(statistics(release)).status_code == 404
+    client.force_login(city.enterprise)
+    terminate_contract(actor=factories.actor(city.power), contract=contract, reason="x")
+    assert client.get(statistics(release)).status_code == 409
+
+
+# --- The private lane ----------------------------------------------------------------------------------------
+@pytest.fixture
+def noisy(published_log, city, worker) -> Release:
+    lanes = {
+        "electricity.": {"lane": "private"},
+        "electricity.kwh": {"lane": "private", "low": 0, "high": 5000},
+    }
+    dataset = factories.published_dataset(city.power)
+    contract = factories.signed_contract(city.enterprise, [dataset], city.deciders, lanes=lanes)
+    return released(worker, city.enterprise, contract).release
+
+
+def test_a_private_result_shows_intervals_beside_its_values_and_its_contract_a_gauge(client, noisy):
+    shown = client.get(reverse("portal:run", args=[noisy.run.uid])).context["table"]
+    assert [str(column.label) for column in shown.columns] == ["district", "n", "used"]
+    assert all("–" in str(row[1].note) for row in shown.rows)
+    page = client.get(reverse("portal:contract", args=[noisy.run.contract.uid]))
+    assert [gauge.spent for gauge in page.context["page"].gauges] == [noisy.run.answer.charge // 1000] * 2
+    assert "Enough for about" in page.content.decode()
+
+
+def test_private_evidence_tells_the_noise_and_no_data(client, noisy, reviewer):
+    client.force_login(reviewer)
+    page = client.get(evidence(noisy))
+    assert [str(row[0]) for row in page.context["page"].table.rows] == ["sum", "contributors"]
