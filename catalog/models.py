@@ -18,6 +18,7 @@ from audit.events import Event
 from audit.recorded import Recorded
 from audit.transitions import Stateful
 from catalog.schema import Grade, Schema
+from catalog.sizes import told
 from catalog.states import (
     DATASET_MOVES,
     VERSION_MOVES,
@@ -239,6 +240,22 @@ class Version(Stateful):
     def bad_rows(self) -> int:
         """Rows that do not fit the schema, by the last check."""
         return int((self.findings or {}).get("bad_rows", 0))
+
+    @property
+    def is_about_someone(self) -> bool:
+        """Whether its records are of persons or enterprises; taken for so where it is not known."""
+        return self.units != 0
+
+    @property
+    def told_rows(self) -> int | None:
+        """How many records others than the provider are told it has: exact only where they are nobody's."""
+        return told(self.rows) if self.rows is not None and self.is_about_someone else self.rows
+
+    @property
+    def told_dropped(self) -> int | None:
+        """The same of those that were left out."""
+        left_out = self.dropped_rows
+        return told(left_out) if left_out is not None and self.is_about_someone else left_out
 
     @property
     def constant_columns(self) -> frozenset[str]:

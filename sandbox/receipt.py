@@ -36,7 +36,6 @@ def receipt(
                 {
                     "dataset": e.dataset_uid,
                     "version": e.number,
-                    "rows": e.rows,
                     "sha256": f"sha256:{e.sha256}",
                     "sm3": f"sm3:{e.sm3}",
                 }

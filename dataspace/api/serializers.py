@@ -74,10 +74,13 @@ class DatasetOut(s.ModelSerializer[Dataset]):
         )  # fmt: skip
 
     def get_rows(self, dataset: Dataset) -> int | None:
-        return dataset.current.rows if dataset.current else None
+        """Rounded to two digits where the records are of persons or enterprises."""
+        return dataset.current.told_rows if dataset.current else None
 
 
 class VersionOut(s.ModelSerializer[Version]):
+    rows = s.IntegerField(source="told_rows", allow_null=True)
+
     class Meta:
         model = Version
         fields = ("uid", "number", "rows", "published", "sha256", "sm3")
@@ -264,7 +267,7 @@ class ExpectedOut(s.Serializer[Any]):
 class PreviewOut(s.Serializer[Any]):
     problems = ProblemOut(many=True)
     warnings = WarningOut(many=True)
-    rows = s.IntegerField()
+    rows = s.IntegerField(help_text="Rounded as in the catalog.")
     cells = s.IntegerField()
     runs_left = s.IntegerField()
     lane = s.ChoiceField(choices=[lane.value for lane in Lane])

@@ -28,6 +28,7 @@ from dataspace.portal.charts import ChartColumn, chart_for
 from dataspace.portal.doors import address
 from dataspace.portal.parts import Cell, Col, Empty, Fact, Stat, Table
 from dataspace.portal.rules import limits_in_words
+from dataspace.templatetags.look import about
 from parties.actors import Actor
 from parties.names import name_of
 
@@ -80,7 +81,7 @@ def _stats(version: Version) -> list[Stat]:
     open_columns = offered_columns(version.schema)
     quality = profile_of(version)
     return [
-        Stat(_("Rows"), version.rows, url="?tab=versions"),
+        Stat(_("Rows"), about(version.told_rows, version), url="?tab=versions"),
         Stat(_("Columns to ask for"), len(open_columns), url="?tab=dictionary"),
         Stat(_("Quality"), round(quality.quality.score * 100) if quality else None, unit="/ 100", url="?tab=quality"),
         Stat(_("Version"), version.number, url="?tab=versions"),

@@ -10,12 +10,14 @@ from django.utils.translation import gettext_lazy as _
 from catalog.models import Version
 from catalog.names import title_of
 from catalog.selectors import in_order, visible_datasets, with_current
+from catalog.sizes import told
 from catalog.states import VersionState
 from contracts.models import Contract
 from contracts.states import ContractState
 from dataspace.portal.charts import ChartColumn, chart_for
 from dataspace.portal.doors import address
 from dataspace.portal.parts import Stat
+from dataspace.templatetags.look import about
 from parties.actors import NOBODY
 from sandbox.models import Release
 
@@ -25,7 +27,7 @@ CHARTED = 12
 def sizes_chart() -> dict[str, Any] | None:
     """Rows of the largest datasets in the public catalog."""
     largest = with_current(in_order(visible_datasets(NOBODY), "-rows"))[:CHARTED]
-    rows = [(title_of(dataset), dataset.current.rows) for dataset in largest if dataset.current]
+    rows = [(title_of(dataset), dataset.current.told_rows) for dataset in largest if dataset.current]
     return chart_for([ChartColumn(_("Dataset"), measure=False), ChartColumn(_("Rows"), measure=True)], rows)
 
 
@@ -40,7 +42,7 @@ def public_figures() -> list[Stat]:
     in_force = Contract.objects.filter(state=ContractState.ACTIVE).count()
     return [
         Stat(_("Datasets"), datasets.count(), url=address("portal:catalog")),
-        Stat(_("Rows"), rows or 0, note=_("none of which ever leaves")),
+        Stat(_("Rows"), about(told(rows or 0)), note=_("none of which ever leaves")),
         Stat(_("Contracts in force"), in_force, note=_("signed by every party")),
         Stat(_("Released results"), Release.objects.count(), note=_("protected before they left")),
     ]

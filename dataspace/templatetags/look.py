@@ -17,7 +17,7 @@ from django.utils.translation import gettext, ngettext
 from django_stubs_ext import StrOrPromise
 
 from catalog.dictionary import KIND_NAMES
-from catalog.models import GRADE_NAMES, Dataset
+from catalog.models import GRADE_NAMES, Dataset, Version
 from catalog.names import cadence_of, title_of
 from catalog.schema import ColumnKind, Grade
 from catalog.states import DatasetState, VersionState
@@ -74,6 +74,13 @@ _WORDS: dict[str, StrOrPromise] = {
 
 
 # --- Figures and times ----------------------------------------------------------------------------------
+@register.filter
+def about(value: int | None, version: Version | None = None) -> str:
+    """A number of records as it is told, marked as rounded unless the version is about nobody."""
+    exact = value is None or (version is not None and not version.is_about_someone)
+    return number(value) if exact else f"≈ {number(value)}"
+
+
 @register.filter
 def number(value: object) -> str:
     """Figures in groups of three, decimals as they are; None is withheld; text stays text."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,7 +29,7 @@ class Preview:
     `repeated`: it was answered before, and the same answer costs nothing.
     Private lane: `charge` is what it would cost, in micro-rho; `questions_left` as many full questions more before it;
     `expected` the error of each measure by its label.
-    `rows`: rows of the extracts that would be read (the catalog shows them to everyone). `cells`: of the table.
+    `rows`: of the versions that would be read, rounded as in the catalog. `cells`: of the table.
     """
 
     problems: list[dict[str, Any]] = field(default_factory=list)
@@ -58,11 +58,12 @@ def preview(*, actor: Actor, contract: Contract, question: Question) -> Preview:
     except Refused as refused:
         problems = refused.details.get("problems") or [{"code": refused.code, "reason": refused.reason}]
         return Preview(problems=[dict(problem) for problem in problems], runs_left=runs_left)
+    versions = _versions(extracts)
     left = [budget.questions_left for budget in budgets(contract).values()]
     private = asked.lane is Lane.PRIVATE
     return Preview(
         query=query,
-        rows=sum(e.rows for e in extracts),
+        rows=sum(version.told_rows or 0 for version in versions.values()),
         cells=possible_cells(query, contract.terms),
         runs_left=runs_left,
         repeated=asked.repeated,
@@ -70,12 +71,19 @@ def preview(*, actor: Actor, contract: Contract, question: Question) -> Preview:
         charge=asked.charge,
         questions_left=min(left) if left and private else None,
         expected=expected_error(query, contract.terms) if private else {},
-        warnings=fan_out(query, contract.terms, _sizes(extracts)),
+        warnings=fan_out(query, contract.terms, _sizes(versions)),
     )
 
 
-def _sizes(extracts: Sequence[ExtractRef]) -> dict[str, tuple[int, int]]:
+def _versions(extracts: Sequence[ExtractRef]) -> dict[str, Version]:
+    """By the table's name. What a question reads is not asked for its size: a script may have chosen it."""
+    found = Version.objects.in_bulk([e.version_uid for e in extracts], field_name="uid")
+    by_uid = {str(uid): version for uid, version in found.items()}
+    return {e.table: by_uid[e.version_uid] for e in extracts}
+
+
+def _sizes(versions: Mapping[str, Version]) -> dict[str, tuple[int, int]]:
     """Dataset → rows and units. An extract without units is about nobody: its rows stand for themselves."""
-    published = Version.objects.in_bulk([e.version_uid for e in extracts], field_name="uid")
-    units = {str(uid): version.units for uid, version in published.items()}
-    return {e.table: (e.rows, units.get(e.version_uid) or e.rows) for e in extracts}
+    return {
+        name: (version.rows or 0, version.units or version.rows or 0) for name, version in versions.items()
+    }

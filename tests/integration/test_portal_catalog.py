@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pyarrow.parquet as pq
@@ -280,3 +281,32 @@ def test_a_search_keeps_the_order_that_was_chosen(client, city):
     factories.published_dataset(city.power)
     assert b'name="sort" value="-rows"' in client.get(CATALOG, {"sort": "-rows"}).content
     assert b'name="sort"' not in client.get(CATALOG, {"sort": "words"}).content
+
+
+# --- How many records -----------------------------------------------------------------------------------------
+def test_the_exact_number_of_records_of_persons_or_enterprises_is_told_nowhere(client, city):
+    dataset = factories.published_dataset(city.power, rows=factories.electricity_rows(63))
+    assert dataset.current.rows == 126
+    for path in (
+        "/",
+        "/catalog/",
+        "/catalog/electricity/",
+        "/catalog/electricity/?tab=versions",
+        "/catalog/electricity/?tab=quality",
+    ):
+        shown = client.get(path)
+        assert shown.status_code == 200, path
+        text = re.sub(r"[0-9a-f]{40,}", "", shown.content.decode())  # digests may hold any digits
+        assert not re.search(r"\b126\b", text), path
+    assert "≈ 130" in client.get("/catalog/").content.decode()
+    for path in ("/api/datasets/electricity", "/api/datasets"):
+        body = json.dumps(client.get(path).json())
+        assert '"rows": 130' in body
+        assert '"rows": 126' not in body
+
+
+def test_where_the_records_are_nobodys_their_number_is_exact(client, city):
+    schema = Schema(factories.ELECTRICITY.columns[1:])
+    rows = [{k: v for k, v in row.items() if k != "credit_code"} for row in factories.electricity_rows(63)]
+    factories.published_dataset(city.power, schema=schema, rows=rows)
+    assert client.get("/api/datasets/electricity").json()["rows"] == 126
