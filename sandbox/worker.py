@@ -123,10 +123,10 @@ class Worker:
         while missed := give(claimed, given, compared):
             assert outline is not None  # only tables are compared
             new = Remembered(question, terms, protected.table, outline)
+            told = Told(question, terms, protected.table, protected.evidence, new.filled)
             compared |= {answer.pk: self._compare(claimed, new, answer, heart) for answer in missed}
-            if found := [answer for answer in missed if _linked(claimed, answer)]:
+            if found := [answer for answer in missed if _linked(claimed, told, answer)]:
                 beside += found
-                told = Told(question, terms, protected.table, protected.evidence)
                 narrowest = self._audit_linked(claimed, told, beside, heart)
                 for one in beside:
                     compared[one.pk] = replace(compared[one.pk], linked=True, narrowest=narrowest)
@@ -233,15 +233,14 @@ def remembered(answer: Answer) -> Remembered:
 
 
 def told_by(answer: Answer) -> Told:
-    table, evidence = (from_ipc(bytes(part or b"")) for part in (answer.table, answer.evidence))
-    return Told(AggregateQuery.from_json(answer.query), answer.contract.terms, table, evidence)
+    kept, evidence = remembered(answer), from_ipc(bytes(answer.evidence or b""))
+    return Told(kept.query, kept.terms, kept.answer, evidence, kept.filled)
 
 
-def _linked(claimed: Claimed, answer: Answer) -> bool:
+def _linked(claimed: Claimed, told: Told, answer: Answer) -> bool:
     """Whether an earlier answer is from the same bytes, and cells of both are sums over the same rows."""
     extracts = [ExtractRef(**extract) for extract in answer.extracts]
-    same = _digests(extracts) == _digests(claimed.spec.extracts)
-    return same and linked(claimed.asked.query, AggregateQuery.from_json(answer.query))
+    return _digests(extracts) == _digests(claimed.spec.extracts) and linked(told, told_by(answer))
 
 
 def _digests(extracts: Sequence[ExtractRef]) -> dict[str, str]:

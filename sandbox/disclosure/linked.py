@@ -29,10 +29,10 @@ from sandbox.disclosure.grid import Contribution, Grid
 from sandbox.disclosure.intervals import Demand, Interval, Sum, Target
 from sandbox.disclosure.parts import Pulse, audit_in_parts
 from sandbox.disclosure.protection import Levels
-from sandbox.disclosure.refinement import Cell, Table, Told, axes_of, cells_of, read_joint
-from sandbox.disclosure.withholding import SUMMED, rules_for
+from sandbox.disclosure.refinement import Cell, Kind, Table, Told, axes_of, cells_of, read_joint
+from sandbox.disclosure.withholding import rules_for
 from sandbox.engines.joint import counted_totals, joint
-from sandbox.guard.query import AggregateQuery, ColumnRef, Measure
+from sandbox.guard.query import Measure
 
 MAX_ATOMS = (
     20_000  # of one audit; above it, and above so many dimensions, nothing that is sensitive is released
@@ -53,14 +53,14 @@ class Verdict:
     narrowest: float | None
 
 
-def linked(new: AggregateQuery, old: AggregateQuery) -> bool:
+def linked(new: Told, old: Told) -> bool:
     """Whether an earlier answer from the same extracts has a part in the audit of a new one.
 
     Not one by other joins: its numbers are not sums over the same rows. Nor one without a number of what the new one
     measures: nothing that it tells is in the same equations as anything that the new one tells.
     """
-    same = (new.sources, new.joins) == (old.sources, old.joins)
-    return same and bool(_kinds(new) & _kinds(old))
+    same = (new.query.sources, new.query.joins) == (old.query.sources, old.query.joins)
+    return same and bool(_patterns(new).keys() & _patterns(old).keys())
 
 
 class Linked:
@@ -70,7 +70,7 @@ class Linked:
     """
 
     def __init__(self, new: Told, earlier: Sequence[Told]) -> None:
-        self.query: AggregateQuery = new.query
+        self.new, self.query = new, new.query
         self.all = [new, *earlier]
         self.axes = axes_of(self.all)
         limits = strictest(*(one.terms.disclosure for one in self.all))
@@ -96,23 +96,19 @@ class Linked:
         """
         tables = read_joint(raw, self.query, self.terms, self.axes)
         verdicts = []
-        for measures in _patterns(self.query.measures):
+        for measures in _patterns(self.new).values():
             pattern = _Pattern(self, measures[0], tables[measures[0].column], pulse)
             verdicts.append(pattern.verdict())
         shares = [v.narrowest for v in verdicts if v.narrowest is not None]
         return Verdict(all(v.safe for v in verdicts), min(shares, default=None))
 
 
-def _kinds(query: AggregateQuery) -> set[tuple[ColumnRef | None, bool]]:
-    return {(m.column, m.aggregate in SUMMED) for m in query.measures}
-
-
-def _patterns(measures: Sequence[Measure]) -> list[list[Measure]]:
+def _patterns(told: Told) -> dict[Kind, list[Measure]]:
     """Measures that are withheld together: of one column, sums apart from counts."""
-    found: dict[tuple[ColumnRef | None, bool], list[Measure]] = {}
-    for measure in measures:
-        found.setdefault((measure.column, measure.aggregate in SUMMED), []).append(measure)
-    return list(found.values())
+    found: dict[Kind, list[Measure]] = {}
+    for measure in told.query.measures:
+        found.setdefault(told.kind(measure), []).append(measure)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +158,7 @@ class _Pattern:
         return [(one, self._lines(one, own)) for one in self.linked.all if (own := self._same(one))]
 
     def _same(self, one: Told) -> list[Measure]:
-        pattern = (self.measure.column, self.measure.aggregate in SUMMED)
-        return [m for m in one.query.measures if (m.column, m.aggregate in SUMMED) == pattern]
+        return _patterns(one).get(self.linked.new.kind(self.measure), [])
 
     def _lines(self, one: Told, measures: Sequence[Measure]) -> _Lines:
         cells = cells_of(one, self.linked.axes, self.keys)

@@ -52,10 +52,10 @@ class Remembered:
     @cached_property
     def measured(self) -> frozenset[Measured]:
         """A count of a column in which no contributor lacks a value tells, as far as one can see, the rows."""
-        return measured(self.query, self.terms) | {(ref.dataset, "") for ref in self._filled}
+        return measured(self.query, self.terms) | {(ref.dataset, "") for ref in self.filled}
 
     @cached_property
-    def _filled(self) -> frozenset[ColumnRef]:
+    def filled(self) -> frozenset[ColumnRef]:
         """The counted columns of which every contributor of every cell has a value."""
         counted = {m.column for m in self.query.measures if m.aggregate is Aggregate.COUNT}
         return frozenset(
@@ -90,9 +90,7 @@ class Remembered:
         column = measure.column
         if column is None:
             return not what[1]
-        rows = (
-            measure.aggregate is Aggregate.COUNT and column in self._filled and what == (column.dataset, "")
-        )
+        rows = measure.aggregate is Aggregate.COUNT and column in self.filled and what == (column.dataset, "")
         return rows or (column.dataset, column.column) == what
 
     def limits_of(self, cell: Cell) -> dict[ColumnRef, frozenset[str]]:

@@ -128,11 +128,12 @@ class Space:
 
     def _tell_together(self, kept: Kept, table: pa.Table, given: Sequence[Kept]) -> bool:
         """The linked audit, as the worker asks it."""
-        beside = [old for old in given if old.version == kept.version and linked(kept.query, old.query)]
+        new = _answered(kept, table)
+        same = [_answered(old, old.table) for old in given if old.version == kept.version]
+        beside = [old for old in same if linked(new, old)]
         if not beside:
             return False
-        new = Answered(kept.query, kept.terms, table, kept.evidence)
-        audit = Linked(new, [Answered(old.query, old.terms, old.table, old.evidence) for old in beside])
+        audit = Linked(new, beside)
         if audit.too_large:
             return True
         return not audit.verdict(
@@ -192,3 +193,9 @@ def _engine() -> duckdb.DuckDBPyConnection:
 
 def _within(terms: Terms) -> datetime:
     return terms.valid_from
+
+
+def _answered(kept: Kept, table: pa.Table | None) -> Answered:
+    assert table is not None
+    filled = Remembered(kept.query, kept.terms, table, kept.outline).filled
+    return Answered(kept.query, kept.terms, table, kept.evidence, filled)
