@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from dataspace.api import audit, audit_exports, document, tokens, views
+from dataspace.api import audit, audit_exports, document, statistics, tokens, views
 from dataspace.api.doors import NoDoor
 
 app_name = "api"
@@ -29,6 +29,7 @@ urlpatterns = [
     path("runs/<uuid:uid>", views.RunDetail.as_view(), name="run"),
     path("runs/<uuid:uid>/cancellation", views.RunCancellation.as_view(), name="run-cancellation"),
     path("releases/<uuid:uid>", views.ReleaseDetail.as_view(), name="release"),
+    path("releases/<uuid:uid>/statistics", statistics.ReleaseStatistics.as_view(), name="release-statistics"),
     path("releases/<uuid:uid>/<slug:format_name>", views.ReleaseFile.as_view(), name="release-file"),
     path("audit/entries", audit.Entries.as_view(), name="audit-entries"),
     path("audit/entries/<int:seq>/proof", audit.EntryProof.as_view(), name="audit-entry-proof"),

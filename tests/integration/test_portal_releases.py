@@ -224,6 +224,35 @@ def test_statistics_are_for_those_who_may_open_the_result(client, city, contract
     assert client.get(statistics(release)).status_code == 409
 
 
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        ({"statistic": "linear", "dimensions": ["district"], "count": "n", "total": "used"}, 200),
+        ({"statistic": "quantile", "dimensions": ["district"], "count": "n"}, 409),
+        ({"statistic": "linear", "dimensions": ["street"], "count": "n", "total": "used"}, 400),
+        ({"statistic": "linear", "dimensions": ["district"], "count": "kwh"}, 400),
+        ({"statistic": "mode", "dimensions": ["district"], "count": "n"}, 400),
+        ({"statistic": "linear", "dimensions": ["district"], "count": "n"}, 409),
+        ({"statistic": "logistic", "dimensions": ["district"], "count": "n"}, 409),
+    ],
+)
+def test_the_api_works_out_what_the_page_does(client, release, asked, status):
+    path = reverse("api:release-statistics", args=[release.uid])
+    answer = client.post(path, json.dumps(asked), content_type="application/json")
+    assert answer.status_code == status, answer.content
+    if status == 200:
+        page = client.get(statistics(release), {**asked, "share": "0.5"})
+        shown = {row[0]: row[1].value for row in page.context["table"].rows}
+        assert {row["of"]: f"{row['value']:,.6g}" for row in answer.json()["rows"]} == shown
+        assert answer.json()["references"] == ["district = 历下区"]
+
+
+def test_the_api_works_nothing_out_for_others(client, city, release):
+    client.force_login(city.rival)
+    path = reverse("api:release-statistics", args=[release.uid])
+    assert client.post(path, "{}", content_type="application/json").status_code == 404
+
+
 # --- The private lane ----------------------------------------------------------------------------------------
 @pytest.fixture
 def noisy(published_log, city, worker) -> Release:
