@@ -58,6 +58,10 @@ class Event(StrEnum):
     REQUEST_DECLINED = "request.declined"
     REQUEST_WITHDRAWN = "request.withdrawn"
 
+    TRIAL_ASKED = "trial.asked"
+    TRIAL_DONE = "trial.done"
+    TRIAL_FAILED = "trial.failed"
+
     CONTRACT_DRAFTED = "contract.drafted"
     CONTRACT_SIGNED = "contract.signed"
     CONTRACT_ACTIVATED = "contract.activated"
@@ -104,6 +108,9 @@ PAYLOAD: dict[Event, frozenset[str]] = {
     Event.VERSION_FAILED: frozenset({"code"}),
     Event.REQUEST_FILED: frozenset({"datasets", "purpose"}),
     Event.REQUEST_DECIDED: frozenset({"part", "decision"}),
+    Event.TRIAL_ASKED: frozenset({"request", "terms", "extracts"}),
+    Event.TRIAL_DONE: frozenset({"result"}),
+    Event.TRIAL_FAILED: frozenset({"code"}),
     Event.CONTRACT_DRAFTED: frozenset({"request", "digest"}),
     Event.CONTRACT_SIGNED: frozenset({"digest", "key", "signature", "part"}),
     Event.CONTRACT_ACTIVATED: frozenset({"digest"}),
@@ -165,6 +172,9 @@ TEXT: dict[Event, StrOrPromise] = {
     Event.REQUEST_GRANTED: _("Request granted"),
     Event.REQUEST_DECLINED: _("Request declined"),
     Event.REQUEST_WITHDRAWN: _("Request withdrawn"),
+    Event.TRIAL_ASKED: _("Terms tried on the data"),
+    Event.TRIAL_DONE: _("Trial of terms done"),
+    Event.TRIAL_FAILED: _("Trial of terms failed"),
     Event.CONTRACT_DRAFTED: _("Contract drawn up"),
     Event.CONTRACT_SIGNED: _("Contract signed"),
     Event.CONTRACT_ACTIVATED: _("Contract in force"),

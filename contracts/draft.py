@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from itertools import combinations
@@ -49,14 +49,19 @@ def offered_columns(schema: Schema) -> list[Column]:
     return [c for c in schema.columns if offered_role(c) in (ColumnRole.DIMENSION, ColumnRole.MEASURE)]
 
 
-def draft_terms(request: AccessRequest, *, now: datetime) -> Terms:
-    """The terms both sides will sign. Raises Refused if a dataset is no longer offered as it was asked for."""
+def draft_terms(
+    request: AccessRequest, *, now: datetime, decisions: Sequence[Decision] | None = None
+) -> Terms:
+    """The terms both sides will sign. Raises Refused if a dataset is no longer offered as it was asked for.
+
+    `decisions`: to be taken for those of the request.
+    """
     now = now.replace(microsecond=0)
     items = [
         (item.dataset, item.columns)
         for item in request.items.select_related("dataset__provider").order_by("dataset__name")
     ]
-    decisions = list(request.decisions.all())
+    decisions = list(request.decisions.all() if decisions is None else decisions)
     grades = [_grade(_schema_of(dataset), columns) for dataset, columns in items]
     datasets = tuple(
         in_lanes(_dataset_term(dataset, columns), _lanes(dataset, decisions), grade)

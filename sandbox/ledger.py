@@ -146,11 +146,14 @@ class Budget:
 
 def budgets(contract: Contract) -> dict[str, Budget]:
     """Of the contract under "", and of each dataset with a budget, which all contracts share, under its name."""
-    terms = contract.terms
+    return budgets_under(contract.terms, Answer.objects.filter(contract=contract, charge__gt=0))
+
+
+def budgets_under(terms: Terms, own: QuerySet[Answer]) -> dict[str, Budget]:
+    """As `budgets`, where `own` are the answers charged to these terms: none before they are signed."""
     if terms.privacy is None:
         return {}
     per_question = terms.privacy.query_budget
-    own = Answer.objects.filter(contract=contract, charge__gt=0)
     found = {"": _budget(terms.privacy.contract_budget, own, per_question)}
     for dataset in terms.datasets:
         if dataset.budget:

@@ -25,10 +25,15 @@ def finish_later(run_uid: object, due: datetime) -> None:
     transaction.on_commit(lambda: _send(str(run_uid), "sandbox.finish", due))
 
 
+def nudge_trial(trial_uid: object) -> None:
+    """Call inside the transaction that asked for the trial."""
+    transaction.on_commit(lambda: _send(str(trial_uid), "sandbox.trial"))
+
+
 def _send(run_uid: str, task: str = "sandbox.run", due: datetime | None = None) -> None:
     dies = MESSAGE_SECONDS if due is None else due + timedelta(seconds=MESSAGE_SECONDS)
     try:
         current_app.send_task(task, args=[run_uid], retry=False, eta=due, expires=dies)
     except OperationalError:
         # The broker is down: the row is written, and the sweep will send it when the broker is back.
-        log.warning("broker unreachable; run %s waits for the sweep", run_uid)
+        log.warning("broker unreachable; %s %s waits for the sweep", task, run_uid)

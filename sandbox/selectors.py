@@ -12,7 +12,7 @@ from audit.refusals import Refused
 from contracts.policy.terms import Lane
 from parties.actors import Actor
 from parties.roles import OrganizationKind, Role
-from sandbox.models import Answer, Release, Run
+from sandbox.models import Answer, Release, Run, Trial
 
 M = TypeVar("M", bound=Model)
 
@@ -41,6 +41,13 @@ def visible_releases(actor: Actor) -> QuerySet[Release]:
     return rows.filter(run__contract__enterprise=actor.organization)
 
 
+def visible_trials(actor: Actor) -> QuerySet[Trial]:
+    """Those the actor's own organization asked for, to whoever decides for it: nobody else is told of them."""
+    if not actor.holds(Role.APPROVER, OrganizationKind.PROVIDER, OrganizationKind.BUREAU):
+        return Trial.objects.none()
+    return Trial.objects.filter(organization=actor.organization).select_related("request")
+
+
 def lanes_of(dataset_uid: object) -> dict[str, Lane]:
     """In which lane the numbers of a dataset have left: by column, "" for its counts."""
     answers = (
@@ -61,6 +68,10 @@ def get_run(actor: Actor, uid: object) -> Run:
 
 def get_release(actor: Actor, uid: object) -> Release:
     return _one(visible_releases(actor), uid)
+
+
+def get_trial(actor: Actor, uid: object) -> Trial:
+    return _one(visible_trials(actor), uid)
 
 
 def _one(rows: QuerySet[M], uid: object) -> M:

@@ -31,6 +31,20 @@ RUN_MOVES: Moves = {
     },
 }
 
+
+class TrialState(models.TextChoices):
+    WAITING = "waiting", _("being computed")
+    DONE = "done", _("computed")
+    FAILED = "failed", _("failed")
+
+
+TRIAL_MOVES: Moves = {
+    TrialState.WAITING: {
+        TrialState.DONE: Event.TRIAL_DONE,
+        TrialState.FAILED: Event.TRIAL_FAILED,
+    },
+}
+
 TERMINAL = frozenset({RunState.RELEASED, RunState.FAILED, RunState.CANCELLED})
 
 
@@ -56,3 +70,16 @@ class Failure(models.TextChoices):
     CONTRACT_HALTED = "contract_halted", _("The contract no longer permits this run.")
     INTERRUPTED = "interrupted", _("The run was interrupted several times. Submit it again.")
     REQUESTED = "requested", _("Cancelled by the enterprise.")
+
+
+class TrialFailure(models.TextChoices):
+    """Why a trial of terms told nothing (closed set)."""
+
+    CLOSED = "closed", _("The request was decided or withdrawn meanwhile.")
+    NO_SANDBOX = (
+        "no_sandbox",
+        _("This machine has no working sandbox; nothing runs without one. The operator has been told."),
+    )
+    EXTRACT_CHANGED = "extract_changed", _("An extract is not the one on record. The operator has been told.")
+    INTERRUPTED = "interrupted", _("The trial was interrupted several times. Ask for it again.")
+    NOT_COMPUTED = "not_computed", _("The trial could not be computed. The operator has been told.")

@@ -9,6 +9,7 @@ from celery.signals import worker_process_init, worker_process_shutdown
 
 from sandbox.kept import store
 from sandbox.services import execute
+from sandbox.trials import leases
 from sandbox.worker import Worker
 
 _worker: Worker | None = None
@@ -42,6 +43,12 @@ def run(run_uid: str) -> None:
     _this_process().work(run_uid)
 
 
+@current_app.task(name="sandbox.trial")  # type: ignore[untyped-decorator]
+def trial(trial_uid: str) -> None:
+    """Idempotent, as `run`."""
+    _this_process().work_on_trial(trial_uid)
+
+
 @current_app.task(name="sandbox.finish")  # type: ignore[untyped-decorator]
 def finish(run_uid: str) -> None:
     """Idempotent: what was told is not due any more."""
@@ -51,4 +58,5 @@ def finish(run_uid: str) -> None:
 @current_app.task(name="sandbox.sweep")  # type: ignore[untyped-decorator]
 def sweep() -> None:
     execute.sweep()
+    leases.sweep()
     store.sweep()

@@ -37,6 +37,7 @@ from sandbox.services.execute import Claimed, Compared, Given, claim, end, give,
 from sandbox.source import Source, plain, source_for
 from sandbox.spec import ExtractRef, RunSpec
 from sandbox.states import Failure
+from sandbox.trials.work import work_on
 from sandbox.warm_up import warm_up
 
 log = logging.getLogger("sandbox.worker")
@@ -69,6 +70,10 @@ class Worker:
         except Exception as error:  # noqa: BLE001  # whatever it is, the run must end in a clear state
             log.error("run %s: %s", run_uid, _where(error))
             hold(claimed, cause=_where(error))
+
+    def work_on_trial(self, trial_uid: str) -> None:
+        """Compute what the terms of one trial would withhold. Does nothing if it is not there to be taken."""
+        work_on(trial_uid, self._in_jail)
 
     def close(self) -> None:
         self.pool.close()

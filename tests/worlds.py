@@ -16,6 +16,7 @@ from sandbox.guard import cell_values
 from sandbox.ledger import earlier
 from sandbox.models import Release
 from sandbox.services import execute
+from sandbox.services.trials import try_terms
 from tests import factories
 from tests.computed import submitted
 
@@ -59,6 +60,7 @@ def busy_city() -> factories.City:
         actor=factories.actor(city.enterprise), request=factories.filed_request(city.enterprise, [power])
     )
     declined = factories.filed_request(city.enterprise, [power, water])
+    try_terms(actor=factories.actor(city.power), request=declined)
     decide_request(actor=factories.actor(city.power), request=declined, outcome="decline", reason="no")
     submitted(city.enterprise, contract)
     released_without_a_jail(city.enterprise, contract)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.utils import timezone
@@ -22,21 +21,14 @@ from catalog.models import Dataset
 from catalog.states import DatasetState
 from contracts import permissions
 from contracts.draft import check_columns
-from contracts.lanes import Choices, check_choices
+from contracts.lanes import Choices
+from contracts.limits import limits_of
 from contracts.models import AccessRequest, Contract, Decision, RequestItem
-from contracts.policy.validate import DISCLOSURE_BOUNDS, MAX_RETENTION_DAYS, MAX_RUNS, PRIVACY_BOUNDS
 from contracts.services.drawing_up import draw_up
 from contracts.states import Outcome, Part, RequestState
 from parties.actors import Actor
 from parties.models import Organization
 from parties.roles import OrganizationKind
-
-_LIMITS = {
-    **DISCLOSURE_BOUNDS,
-    **PRIVACY_BOUNDS,
-    "max_runs": (1, MAX_RUNS),
-    "retention_days": (1, MAX_RETENTION_DAYS),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +110,7 @@ def decide_request(
         raise Refused("request.outcome", _("Grant or decline."))
     if not reason.strip():
         raise Refused("request.reason", _("Give your reason; the enterprise will read it."))
-    decision.limits = _checked_limits(limits or {})
-    if lanes:
-        check_choices(lanes, _own_datasets(decision))
-        decision.limits["lanes"] = {what: dict(choice) for what, choice in lanes.items()}
+    decision.limits = limits_of(decision, limits or {}, lanes or {})
     decision.outcome, decision.reason = outcome, reason.strip()[:2000]
     decision.decided_by, decision.decided = actor.user, timezone.now()
     decision.new_event()
@@ -163,24 +152,3 @@ def _check_fields(request: AccessRequest) -> None:
         raise Refused(
             "request.fields", _("Some fields are not filled in correctly."), fields=error.message_dict
         ) from error
-
-
-def _own_datasets(decision: Decision) -> list[str]:
-    items = decision.request.items.filter(dataset__provider=decision.organization)
-    return list(items.values_list("dataset__name", flat=True)) if decision.part == Part.PROVIDER else []
-
-
-def _checked_limits(limits: Mapping[str, Any]) -> dict[str, Any]:
-    for name, value in limits.items():
-        low, high = _LIMITS.get(name, (1, 0))
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise Refused(
-                "request.limits",
-                _("%(name)s must be a whole number from %(low)s to %(high)s.")
-                % {"name": name, "low": low, "high": high},
-                field=name,
-            )
-    return dict(limits)
-
-
-LIMIT_NAMES = (*_LIMITS,)

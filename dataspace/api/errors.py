@@ -21,6 +21,8 @@ _EXACT = {
     "role.missing": status.HTTP_403_FORBIDDEN,
     "state.not_allowed": status.HTTP_409_CONFLICT,
     "run.too_many": status.HTTP_429_TOO_MANY_REQUESTS,
+    "trial.too_many": status.HTTP_429_TOO_MANY_REQUESTS,
+    "trial.waiting": status.HTTP_429_TOO_MANY_REQUESTS,
     "account.slowed": status.HTTP_429_TOO_MANY_REQUESTS,
     "log.damaged": status.HTTP_503_SERVICE_UNAVAILABLE,
 }
@@ -45,6 +47,7 @@ _BAD_INPUT = (
 _RETRY_AFTER = {  # seconds
     "account.slowed": attempts.WINDOW,
     "run.too_many": 5,
+    "trial.waiting": 5,
     "log.not_published": 10,
     "log.not_covered": 10,
     "release.receipt_pending": 10,

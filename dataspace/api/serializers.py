@@ -158,9 +158,9 @@ class LaneIn(s.Serializer[Any]):
     high = s.IntegerField(required=False)
 
 
-class DecisionIn(s.Serializer[Any]):
-    outcome = s.ChoiceField(choices=Outcome.choices)
-    reason = s.CharField(max_length=2000)
+class WishedIn(s.Serializer[Any]):
+    """What a decider asks for besides yes or no."""
+
     limits = s.DictField(
         child=s.IntegerField(), required=False, help_text="Stricter terms: k, dominance, max_runs, …"
     )
@@ -169,6 +169,11 @@ class DecisionIn(s.Serializer[Any]):
         required=False,
         help_text="For providers, by measure (`electricity.kwh`; `electricity.` for counts): how its numbers leave.",
     )
+
+
+class DecisionIn(WishedIn):
+    outcome = s.ChoiceField(choices=Outcome.choices)
+    reason = s.CharField(max_length=2000)
 
 
 class ContractFilters(s.Serializer[Any]):

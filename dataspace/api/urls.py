@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from dataspace.api import audit, audit_exports, document, statistics, tokens, views
+from dataspace.api import audit, audit_exports, document, statistics, tokens, trials, views
 from dataspace.api.doors import NoDoor
 
 app_name = "api"
@@ -15,6 +15,8 @@ urlpatterns = [
     path("requests", views.Requests.as_view(), name="requests"),
     path("requests/<uuid:uid>", views.RequestDetail.as_view(), name="request"),
     path("requests/<uuid:uid>/decision", views.RequestDecision.as_view(), name="request-decision"),
+    path("requests/<uuid:uid>/trials", trials.Trials.as_view(), name="request-trials"),
+    path("trials/<uuid:uid>", trials.TrialDetail.as_view(), name="trial"),
     path("requests/<uuid:uid>/withdrawal", views.RequestWithdrawal.as_view(), name="request-withdrawal"),
     path("contracts", views.Contracts.as_view(), name="contracts"),
     path("contracts/<uuid:uid>", views.ContractDetail.as_view(), name="contract"),

@@ -24,9 +24,11 @@ from contracts.states import Outcome, RequestState
 from dataspace.portal.doors import address, reason_against
 from dataspace.portal.forms.decisions import LANES, LIMITS, DecisionForm, Measurable
 from dataspace.portal.parts import Crumb, Fact, Step
+from dataspace.portal.trial_panel import TrialPanel
 from parties.actors import Actor
 from parties.names import name_of
-from sandbox.selectors import lanes_of
+from sandbox.models import Trial
+from sandbox.selectors import lanes_of, visible_trials
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,14 @@ class RequestRow:
 class RequestPage:
     """Everything is worked out on first use by the template."""
 
-    def __init__(self, actor: Actor, asked: AccessRequest, form: DecisionForm | None = None) -> None:
-        self._actor, self._asked, self._form = actor, asked, form
+    def __init__(
+        self,
+        actor: Actor,
+        asked: AccessRequest,
+        form: DecisionForm | None = None,
+        trial: Trial | None = None,
+    ) -> None:
+        self._actor, self._asked, self._form, self._trial = actor, asked, form, trial
         self.trail = [Crumb(_("Requests"), address("portal:requests"))]
 
     @cached_property
@@ -123,6 +131,12 @@ class RequestPage:
         return self._form or decision_form(self._actor, self._asked)
 
     @cached_property
+    def trial(self) -> TrialPanel | None:
+        """The one just asked for, or else the latest that the reader's organization has asked for."""
+        latest = self._trial or visible_trials(self._actor).filter(request=self._asked).first()
+        return TrialPanel(latest) if latest else None
+
+    @cached_property
     def decide_url(self) -> str:
         return address("portal:request_decide", self._asked.uid)
 
@@ -177,8 +191,11 @@ def standing_terms(asked: AccessRequest) -> Terms | None:
         return None
 
 
-def decision_form(actor: Actor, asked: AccessRequest, data: QueryDict | None = None) -> DecisionForm:
-    return DecisionForm(data, terms=standing_terms(asked), measurables=_measurables(actor, asked))
+def decision_form(
+    actor: Actor, asked: AccessRequest, data: QueryDict | None = None, *, trying: bool = False
+) -> DecisionForm:
+    terms, measurables = standing_terms(asked), _measurables(actor, asked)
+    return DecisionForm(data, terms=terms, measurables=measurables, trying=trying)
 
 
 def _measurables(actor: Actor, asked: AccessRequest) -> list[Measurable]:

@@ -35,6 +35,7 @@ urlpatterns = [
     path("requests/", requests.requests, name="requests"),
     path("requests/<uuid:uid>/", requests.request, name="request"),
     path("requests/<uuid:uid>/decide/", requests.decide, name="request_decide"),
+    path("trials/<uuid:uid>/", requests.trial, name="trial"),
     path("requests/<uuid:uid>/withdraw/", requests.withdraw, name="request_withdraw"),
     # What is agreed
     path("contracts/", contracts.contracts, name="contracts"),

@@ -217,7 +217,11 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_TASK_DEFAULT_QUEUE = "housekeeping"
-CELERY_TASK_ROUTES = {"sandbox.run": {"queue": "runs"}, "catalog.ingest": {"queue": "ingest"}}
+CELERY_TASK_ROUTES = {
+    "sandbox.run": {"queue": "runs"},
+    "sandbox.trial": {"queue": "runs"},  # where the jails are
+    "catalog.ingest": {"queue": "ingest"},
+}
 CELERY_BEAT_SCHEDULE = {
     "sweep-runs": {"task": "sandbox.sweep", "schedule": 5.0, "options": {"expires": 5}},
     "sweep-ingests": {"task": "catalog.sweep", "schedule": 10.0, "options": {"expires": 10}},

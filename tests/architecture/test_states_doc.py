@@ -32,6 +32,8 @@ STORIES = {
     "against the signed document itself.",
     "run": "A running row has a claim and a lease. A worker that dies leaves a lease that runs out; the sweep queues the "
     "run again, three attempts at most. Failed and cancelled always say why.",
+    "trial": "What terms would withhold, for a decider before the decision. It waits under a claim and a lease until a worker "
+    "has computed it; the sweep sends it again, three attempts and ten minutes at most.",
 }
 
 

@@ -34,6 +34,7 @@ NO_OBJECT = frozenset({
 NAMES = {
     "api:dataset": "dataset_name",
     "api:request": "request", "api:request-decision": "request", "api:request-withdrawal": "request",
+    "api:request-trials": "request", "api:trial": "trial",
     "api:contract": "contract", "api:contract-signature": "contract", "api:contract-suspension": "contract",
     "api:contract-termination": "contract", "api:contract-preview": "contract", "api:contract-runs": "contract",
     "api:run": "run", "api:run-cancellation": "run",
@@ -41,6 +42,7 @@ NAMES = {
     "api:audit-entry-proof": "entry",
     "portal:dataset": "dataset_name",
     "portal:request": "request", "portal:request_decide": "request", "portal:request_withdraw": "request",
+    "portal:trial": "trial",
     "portal:contract": "contract", "portal:contract_sign": "contract", "portal:contract_suspend": "contract",
     "portal:contract_resume": "contract", "portal:contract_terminate": "contract",
     "portal:compute": "contract", "portal:preview": "contract",

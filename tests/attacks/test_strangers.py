@@ -32,6 +32,7 @@ from parties.roles import OrganizationKind, Role
 from sandbox.models import Release
 from sandbox.services import execute
 from sandbox.services.submit import Question, submit
+from sandbox.services.trials import try_terms
 from tests import factories
 from tests.attacks.addresses import NAMES, NO_OBJECT, OTHER_PARTS, Address, addresses
 from tests.worlds import give_made_up
@@ -42,7 +43,7 @@ SQL = "SELECT district, SUM(kwh) AS kwh FROM grid_load GROUP BY district"
 NO_NUMBER = 987_654_321
 ABSENT = {
     "dataset_name": "grid_xxxx", "request": uuid.UUID(int=1), "contract": uuid.UUID(int=2), "run": uuid.UUID(int=3),
-    "release": uuid.UUID(int=4), "entry": NO_NUMBER, "dataset_pk": NO_NUMBER, "version_pk": NO_NUMBER,
+    "release": uuid.UUID(int=4), "trial": uuid.UUID(int=5), "entry": NO_NUMBER, "dataset_pk": NO_NUMBER, "version_pk": NO_NUMBER,
     "source_pk": NO_NUMBER, "organization_pk": NO_NUMBER, "user_pk": NO_NUMBER,
 }  # fmt: skip
 # A body that every form and every door of the API finds something in.
@@ -61,6 +62,7 @@ class World:
     contract: uuid.UUID
     run: uuid.UUID
     release: uuid.UUID
+    trial: uuid.UUID
     entry: int
     dataset_pk: int
     version_pk: int
@@ -94,6 +96,8 @@ def world(published_log) -> World:
         submit(actor=factories.actor(city.enterprise), contract=contract, question=Question(text=SQL))
         for _ in range(2)
     )
+    asked = factories.filed_request(city.enterprise, [dataset])
+    trial = try_terms(actor=acting, request=asked)
     claimed = execute.claim(str(done.uid))
     assert claimed is not None
     give_made_up(claimed)
@@ -102,7 +106,7 @@ def world(published_log) -> World:
     published_log.publish()
     return World(
         dataset_name=dataset.name, request=contract.request.uid, contract=contract.uid, run=waiting.uid,
-        release=released.uid, entry=Entry.objects.order_by("-seq").first().seq, dataset_pk=dataset.pk,
+        release=released.uid, trial=trial.uid, entry=Entry.objects.order_by("-seq").first().seq, dataset_pk=dataset.pk,
         version_pk=dataset.versions.get().pk, source_pk=source.pk, organization_pk=city.enterprise.organization.pk,
         user_pk=city.enterprise.pk, city=city,
     )  # fmt: skip

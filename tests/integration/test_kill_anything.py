@@ -1,4 +1,4 @@
-"""P4: `kill -9` of the worker, of the sandbox, of the broker: a run completes once or ends in a clear state.
+"""P4: `kill -9` of the worker, of the sandbox, of the broker: a run or trial completes once or ends in a clear state.
 
 Real processes: a Celery worker over a real Valkey, on the test's own database. A run is held in its middle by stopping
 (SIGSTOP) the warm jail before the run is submitted.
@@ -31,10 +31,12 @@ from contracts.models import Contract
 from dataspace.celery import app
 from dataspace.machine import valkey
 from dataspace.machine.paths import Paths
-from sandbox.models import Release, Run
+from sandbox.models import Release, Run, Trial
 from sandbox.services import execute
 from sandbox.services.submit import Question, submit
-from sandbox.states import RunState
+from sandbox.services.trials import try_terms
+from sandbox.states import RunState, TrialState
+from sandbox.trials import leases
 from tests import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -242,3 +244,65 @@ def test_a_suspension_stops_a_run_under_way(broker, world):
         wait_until(lambda: state(run) == RunState.CANCELLED, "the run to stop")
         assert time.monotonic() - start < 10
     assert not Release.objects.exists()
+
+
+# --- Trials of terms ------------------------------------------------------------------------------------------
+def try_out(world) -> Trial:
+    city, contract = world
+    dataset = contract.request.items.get().dataset
+    asked = factories.filed_request(city.enterprise, [dataset])
+    return try_terms(actor=factories.actor(city.power), request=asked)
+
+
+def now(trial: Trial) -> Trial:
+    return Trial.objects.get(pk=trial.pk)
+
+
+def done_once(trial: Trial) -> None:
+    wait_until(lambda: now(trial).state == TrialState.DONE, "the trial to be done")
+    sealer.seal_all()
+    assert Entry.objects.filter(act=Event.TRIAL_DONE, obj=trial.audit_ref).count() == 1
+    assert verify(export.lines()).ok
+
+
+def test_kill_9_of_the_worker_in_the_middle_of_a_trial(broker, world):
+    with celery_worker(broker) as worker:
+        held = hold(worker)
+        trial = try_out(world)
+        wait_until(lambda: now(trial).attempts == 1, "the trial to be taken")
+        for process in [worker, *[p for p in descendants(worker) if p not in held]]:
+            process.kill()
+    assert now(trial).state == TrialState.WAITING
+    past = timezone.now() - timedelta(seconds=20)
+    Trial.objects.filter(pk=trial.pk).update(lease=past, asked=past)
+    assert leases.sweep() == 1
+    with celery_worker(broker):
+        done_once(trial)
+    assert now(trial).attempts == 2
+
+
+def test_kill_9_of_the_sandbox_in_the_middle_of_a_trial(broker, world):
+    with celery_worker(broker) as worker:
+        held = hold(worker)
+        trial = try_out(world)
+        wait_until(lambda: now(trial).attempts == 1, "the trial to be taken")
+        for jail in held:
+            jail.kill()
+        done_once(trial)
+    assert now(trial).attempts == 2
+
+
+def test_kill_9_of_the_broker_loses_no_trial(broker, world):
+    with celery_worker(broker):
+        broker.kill()
+        trial = try_out(world)  # is accepted: the row is written, the nudge is lost
+        broker.start()
+        Trial.objects.filter(pk=trial.pk).update(asked=timezone.now() - timedelta(seconds=20))
+
+        def swept() -> bool:
+            leases.sweep()
+            time.sleep(1)
+            return now(trial).state == TrialState.DONE
+
+        wait_until(swept, "the sweep to send the trial again")
+        done_once(trial)

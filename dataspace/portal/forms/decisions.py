@@ -10,23 +10,10 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrOrPromise
 
+from contracts.limits import BOUNDS, LIMIT_NAMES, PRIVATE_LIMITS
 from contracts.policy.terms import Lane, Terms
-from contracts.policy.validate import (
-    DISCLOSURE_BOUNDS,
-    MAX_BOUND,
-    MAX_RETENTION_DAYS,
-    MAX_RUNS,
-    PRIVACY_BOUNDS,
-)
-from contracts.services.requests import LIMIT_NAMES
+from contracts.policy.validate import MAX_BOUND
 from contracts.states import Outcome
-
-BOUNDS = {
-    **DISCLOSURE_BOUNDS,
-    **PRIVACY_BOUNDS,
-    "max_runs": (1, MAX_RUNS),
-    "retention_days": (1, MAX_RETENTION_DAYS),
-}
 
 LIMITS: dict[str, StrOrPromise] = {
     "min_contributors": _("Contributors per cell, at least"),
@@ -86,14 +73,21 @@ class DecisionForm(forms.Form):
     )  # fmt: skip
 
     def __init__(
-        self, *args: Any, terms: Terms | None, measurables: Sequence[Measurable] = (), **kwargs: Any
+        self,
+        *args: Any,
+        terms: Terms | None,
+        measurables: Sequence[Measurable] = (),
+        trying: bool = False,
+        **kwargs: Any,
     ) -> None:
         """`terms`: those that would be drawn up if nobody asked for stricter limits from here on; None if unknown.
 
-        `measurables`: those of the decider's own datasets.
+        `measurables`: those of the decider's own datasets. `trying`: nothing is decided yet, so no reason is needed.
         """
         super().__init__(*args, **kwargs)
         self.measurables = measurables
+        if trying:
+            self.fields["outcome"].required = self.fields["reason"].required = False
         standing = standing_limits(terms) if terms else {}
         for name in LIMIT_NAMES:
             low, high = BOUNDS[name]
@@ -156,10 +150,12 @@ class DecisionForm(forms.Form):
 
     @property
     def lanes_touched(self) -> bool:
-        return any(
+        """As `limits_touched`; a decider who has lanes to choose finds the private limits beside them."""
+        chosen = any(
             row.lane.value() not in (None, "", Lane.TABLE) or any(field.errors for field in row.bounds)
             for row in self.lane_rows
         )
+        return chosen or _touched(self.private_fields)
 
     @property
     def limits(self) -> dict[str, int]:
@@ -167,12 +163,22 @@ class DecisionForm(forms.Form):
 
     @property
     def limit_fields(self) -> list[forms.BoundField]:
-        return [self[name] for name in LIMIT_NAMES]
+        """Those that count in every contract."""
+        return [self[name] for name in LIMIT_NAMES if name not in PRIVATE_LIMITS]
+
+    @property
+    def private_fields(self) -> list[forms.BoundField]:
+        """Those that count only where something leaves under differential privacy."""
+        return [self[name] for name in PRIVATE_LIMITS]
 
     @property
     def limits_touched(self) -> bool:
         """Whether the folded part has something in it that must be seen."""
-        return any(field.errors or field.value() not in (None, "") for field in self.limit_fields)
+        return _touched(self.limit_fields if self.lane_rows else [*self.limit_fields, *self.private_fields])
+
+
+def _touched(fields: Sequence[forms.BoundField]) -> bool:
+    return any(field.errors or field.value() not in (None, "") for field in fields)
 
 
 def standing_limits(terms: Terms) -> dict[str, int]:

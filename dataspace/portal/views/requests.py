@@ -8,7 +8,9 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import HTMX_STOP_POLLING
 
 from audit.refusals import Refused
 from contracts.models import AccessRequest
@@ -18,7 +20,11 @@ from dataspace.portal.doors import actor_of, address, door, status_of
 from dataspace.portal.forms.decisions import DecisionForm
 from dataspace.portal.parts import Action, Tab
 from dataspace.portal.request_page import RequestPage, decision_form, request_row
+from dataspace.portal.trial_panel import TrialPanel
 from parties.actors import Actor
+from sandbox.models import Trial
+from sandbox.selectors import get_trial
+from sandbox.services.trials import try_terms
 
 PAGE = 20
 
@@ -62,8 +68,11 @@ def request(request: HttpRequest, uid: str) -> HttpResponse:
 @login_required
 @door
 def decide(request: HttpRequest, uid: str) -> HttpResponse:
+    """Put the decision on record, or with `preview` see first what its limits and lanes would do to the data."""
     actor = actor_of(request)
     asked = get_request(actor, uid)
+    if "preview" in request.POST:
+        return _try(request, actor, asked)
     form = decision_form(actor, asked, request.POST)
     if not form.is_valid():
         return _page(request, actor, asked, form=form, status=422)
@@ -76,6 +85,17 @@ def decide(request: HttpRequest, uid: str) -> HttpResponse:
         return _page(request, actor, get_request(actor, uid), form=form, refused=refused)
     messages.success(request, _("Your decision is on record."))
     return redirect("portal:request", uid)
+
+
+@require_safe
+@login_required
+@never_cache
+@door
+def trial(request: HttpRequest, uid: str) -> HttpResponse:
+    """The moving part of a trial alone; 286 tells the page to ask no more."""
+    panel = TrialPanel(get_trial(actor_of(request), uid))
+    status = HTMX_STOP_POLLING if panel.trial.is_over else 200
+    return render(request, "portal/trial.html", {"panel": panel}, status=status)
 
 
 @require_POST
@@ -92,15 +112,28 @@ def withdraw(request: HttpRequest, uid: str) -> HttpResponse:
     return redirect("portal:request", uid)
 
 
+def _try(request: HttpRequest, actor: Actor, asked: AccessRequest) -> HttpResponse:
+    """The same page, with what was entered kept and the trial below it."""
+    form = decision_form(actor, asked, request.POST, trying=True)
+    if not form.is_valid():
+        return _page(request, actor, asked, form=form, status=422)
+    try:
+        found = try_terms(actor=actor, request=asked, limits=form.limits, lanes=form.lanes)
+    except Refused as refused:
+        return _page(request, actor, get_request(actor, uid=asked.uid), form=form, refused=refused)
+    return _page(request, actor, asked, form=form, trial=found)
+
+
 def _page(
     request: HttpRequest,
     actor: Actor,
     asked: AccessRequest,
     *,
     form: DecisionForm | None = None,
+    trial: Trial | None = None,
     refused: Refused | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    page = RequestPage(actor, asked, form)
+    page = RequestPage(actor, asked, form, trial)
     context = {"page": page, "asked": asked, "refused": refused}
     return render(request, "portal/request.html", context, status=status_of(refused) if refused else status)
