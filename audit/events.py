@@ -70,9 +70,19 @@ class Event(StrEnum):
     CONTRACT_TERMINATED = "contract.terminated"
     CONTRACT_EXPIRED = "contract.expired"
 
+    SCRIPT_SUBMITTED = "script.submitted"
+    SCRIPT_REVIEWED = "script.reviewed"
+    SCRIPT_APPROVED = "script.approved"
+    SCRIPT_REFUSED = "script.refused"
+    SCRIPT_WITHDRAWN = "script.withdrawn"
+    SCRIPT_PREPARED = "script.prepared"
+    SCRIPT_FAILED = "script.failed"
+
     RUN_QUEUED = "run.queued"
     RUN_STARTED = "run.started"
     RUN_REQUEUED = "run.requeued"
+    RUN_HELD = "run.held"
+    RUN_REVIEWED = "run.reviewed"
     RUN_RELEASED = "run.released"
     RUN_FAILED = "run.failed"
     RUN_CANCELLED = "run.cancelled"
@@ -114,9 +124,16 @@ PAYLOAD: dict[Event, frozenset[str]] = {
     Event.CONTRACT_DRAFTED: frozenset({"request", "digest"}),
     Event.CONTRACT_SIGNED: frozenset({"digest", "key", "signature", "part"}),
     Event.CONTRACT_ACTIVATED: frozenset({"digest"}),
+    Event.SCRIPT_SUBMITTED: frozenset({"contract", "source", "dataset"}),
+    Event.SCRIPT_REVIEWED: frozenset({"verdict", "source"}),
+    Event.SCRIPT_APPROVED: frozenset({"source"}),
+    Event.SCRIPT_PREPARED: frozenset({"source", "read", "sha256", "sm3"}),
+    Event.SCRIPT_FAILED: frozenset({"code"}),
     Event.RUN_QUEUED: frozenset(
-        {"contract", "policy", "query", "extracts", "attempt", "answer", "lane", "charge"}
+        {"contract", "policy", "query", "extracts", "attempt", "answer", "lane", "charge", "script"}
     ),
+    Event.RUN_HELD: frozenset({"answer"}),
+    Event.RUN_REVIEWED: frozenset({"verdict", "answer"}),
     Event.RUN_STARTED: frozenset({"attempt"}),
     Event.RUN_REQUEUED: frozenset({"attempt", "code"}),
     Event.RUN_RELEASED: frozenset({"release", "result", "receipt", "contract", "answer"}),
@@ -182,9 +199,18 @@ TEXT: dict[Event, StrOrPromise] = {
     Event.CONTRACT_RESUMED: _("Contract resumed"),
     Event.CONTRACT_TERMINATED: _("Contract terminated"),
     Event.CONTRACT_EXPIRED: _("Contract expired"),
+    Event.SCRIPT_SUBMITTED: _("Script submitted"),
+    Event.SCRIPT_REVIEWED: _("Script reviewed by one"),
+    Event.SCRIPT_APPROVED: _("Script approved"),
+    Event.SCRIPT_REFUSED: _("Script refused"),
+    Event.SCRIPT_WITHDRAWN: _("Script withdrawn"),
+    Event.SCRIPT_PREPARED: _("Records prepared by a script"),
+    Event.SCRIPT_FAILED: _("Script failed"),
     Event.RUN_QUEUED: _("Computation submitted"),
     Event.RUN_STARTED: _("Run started"),
     Event.RUN_REQUEUED: _("Run taken up again"),
+    Event.RUN_HELD: _("Result waits for review"),
+    Event.RUN_REVIEWED: _("Result reviewed by one"),
     Event.RUN_RELEASED: _("Result released"),
     Event.RUN_FAILED: _("Run failed"),
     Event.RUN_CANCELLED: _("Run cancelled"),

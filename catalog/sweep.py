@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from django.conf import settings
@@ -17,6 +17,12 @@ from catalog.states import WORKED_ON, VersionState
 from catalog.uploads import HEAD
 
 UNTOUCHED_FOR = 24 * 3600  # seconds after which a file that no row names is left over for certain
+_others: list[Callable[[], Iterable[str]]] = []
+
+
+def spare(named: Callable[[], Iterable[str]]) -> None:
+    """Have the sweep ask for SHA-256 digests of extracts that rows beyond the catalog name. Call it once, at start."""
+    _others.append(named)
 
 
 def sweep() -> None:
@@ -38,14 +44,16 @@ def leftovers() -> Iterator[Path]:
     """
     needed = {*WORKED_ON, VersionState.CHECKED}
     uploads = dict(Version.objects.exclude(upload="").values_list("upload", "state"))
-    published = set(Version.objects.exclude(sha256="").values_list("sha256", flat=True))
+    named = set(Version.objects.exclude(sha256="").values_list("sha256", flat=True)).union(
+        *(others() for others in _others)
+    )
     oldest = time.time() - UNTOUCHED_FOR
     for path in _within(settings.UPLOADS_DIR):
         state = uploads.get(path.name.removesuffix(HEAD))
         if state not in needed and (state is not None or _untouched(path, oldest)):
             yield path
     for path in _within(settings.EXTRACTS_DIR):
-        if path.suffix == ".parquet" and path.stem not in published and _untouched(path, oldest):
+        if path.suffix == ".parquet" and path.stem not in named and _untouched(path, oldest):
             yield path
 
 

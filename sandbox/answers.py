@@ -15,7 +15,14 @@ from sandbox.guard.cells import column_term
 from sandbox.spec import ExtractRef
 
 # Limits on what may be asked, and on how often: the answer does not depend on them.
-_OF_ASKING = {"max_dimensions", "max_cells", "max_releases", "max_refusals", "contract_budget"}
+_OF_ASKING = {
+    "max_dimensions",
+    "max_cells",
+    "max_releases",
+    "max_refusals",
+    "allow_scripts",
+    "contract_budget",
+}
 
 
 def answer_key(query: AggregateQuery, terms: Terms, lane: Lane, extracts: Sequence[ExtractRef]) -> str:

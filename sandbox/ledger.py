@@ -105,19 +105,24 @@ def reserve(asked: Asked, *, contract: Contract) -> Answer:
 def usage(contract: Contract, asked: Asked) -> dict[str, Any]:
     """Fields of `Facts`: what the lane has used up, the question itself not counted."""
     answers = Answer.objects.filter(runs__contract=contract, lane=asked.lane).exclude(key=asked.key)
-    closed = Q(refused__isnull=False) | Q(runs__failure=Failure.NOT_RELEASABLE, runs__contract=contract)
-    refused = answers.filter(closed)
     return {
         "lane": asked.lane,
         "charge": asked.charge,
         "answers": answers.filter(refused=None).distinct().count(),
-        "refusals": refused.distinct().count(),
+        "refusals": refusals(answers, contract),
         "spent": spent(Answer.objects.filter(contract=contract)),
         "spent_on": tuple(
             (f"urn:uuid:{uid}", spent(Answer.objects.filter(datasets__contains=[uid])))
             for uid in asked.datasets
         ),
     }
+
+
+def refusals(answers: QuerySet[Answer], contract: Contract) -> int:
+    """Those that depend on data: of these answers, and of scripts, whose bad end tells as much as a refusal does."""
+    closed = Q(refused__isnull=False) | Q(runs__failure=Failure.NOT_RELEASABLE, runs__contract=contract)
+    scripts = contract.scripts.filter(failure=Failure.NOT_RELEASABLE)
+    return answers.filter(closed).distinct().count() + scripts.count()
 
 
 def spent(answers: QuerySet[Answer]) -> int:

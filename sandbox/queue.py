@@ -25,6 +25,11 @@ def finish_later(run_uid: object, due: datetime) -> None:
     transaction.on_commit(lambda: _send(str(run_uid), "sandbox.finish", due))
 
 
+def prepare(script_uid: object) -> None:
+    """Call inside the transaction that approved the script."""
+    transaction.on_commit(lambda: _send(str(script_uid), "sandbox.prepare"))
+
+
 def nudge_trial(trial_uid: object) -> None:
     """Call inside the transaction that asked for the trial."""
     transaction.on_commit(lambda: _send(str(trial_uid), "sandbox.trial"))

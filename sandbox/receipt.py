@@ -38,6 +38,7 @@ def receipt(
                     "version": e.number,
                     "sha256": f"sha256:{e.sha256}",
                     "sm3": f"sm3:{e.sm3}",
+                    **({"script": e.script} if e.script else {}),
                 }
                 for e in spec.extracts
             ],

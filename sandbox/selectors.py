@@ -1,4 +1,4 @@
-"""What an actor can see of runs and releases. Hidden and absent are the same refusal (P6)."""
+"""What an actor can see of runs, releases and scripts. Hidden and absent are the same refusal (P6)."""
 
 from __future__ import annotations
 
@@ -12,21 +12,49 @@ from audit.refusals import Refused
 from contracts.policy.terms import Lane
 from parties.actors import Actor
 from parties.roles import OrganizationKind, Role
-from sandbox.models import Answer, Release, Run, Trial
+from sandbox.models import Answer, Release, Run, Script, Trial
+from sandbox.scripts.states import ScriptState
+from sandbox.states import RunState
 
 M = TypeVar("M", bound=Model)
 
 
 def visible_runs(actor: Actor) -> QuerySet[Run]:
     """The enterprise's own; those over a provider's data (that they ran, not what came out); all for the overseers."""
-    rows = Run.objects.select_related("computation", "contract__enterprise", "submitted_by", "release")
-    if actor.organization is None:
+    rows = Run.objects.select_related(
+        "computation__script", "contract__enterprise", "submitted_by", "release"
+    )
+    return _of_contract(actor, rows)
+
+
+def visible_scripts(actor: Actor) -> QuerySet[Script]:
+    """As runs: a provider knows of the scripts over its data. Their text is for `reads_source`."""
+    return _of_contract(actor, Script.objects.select_related("contract__enterprise", "contract__request"))
+
+
+def reads_source(actor: Actor, script: Script) -> bool:
+    """The enterprise whose work it is, and reviewers."""
+    return actor.acts_for(script.contract.enterprise) or is_reviewer(actor)
+
+
+def scripts_waiting_for(actor: Actor) -> QuerySet[Script]:
+    """Those this reviewer may still review: not their own, not reviewed by them."""
+    rows = visible_scripts(actor).filter(state=ScriptState.IN_REVIEW)
+    if actor.user is None or not is_reviewer(actor):
         return rows.none()
-    if actor.kind in (OrganizationKind.BUREAU, OrganizationKind.AUDITOR):
-        return rows
-    return rows.filter(
-        Q(contract__enterprise=actor.organization) | Q(contract__signatures__organization=actor.organization)
-    ).distinct()
+    return rows.exclude(author=actor.user).exclude(reviews__reviewer=actor.user)
+
+
+def runs_waiting_for_review(actor: Actor) -> QuerySet[Run]:
+    """Results this reviewer may still review."""
+    rows = visible_runs(actor).filter(state=RunState.IN_REVIEW)
+    if actor.user is None or not is_reviewer(actor):
+        return rows.none()
+    return rows.exclude(submitted_by=actor.user).exclude(reviews__reviewer=actor.user)
+
+
+def is_reviewer(actor: Actor) -> bool:
+    return actor.holds(Role.REVIEWER, OrganizationKind.BUREAU, OrganizationKind.OPERATOR)
 
 
 def visible_releases(actor: Actor) -> QuerySet[Release]:
@@ -36,7 +64,7 @@ def visible_releases(actor: Actor) -> QuerySet[Release]:
     )
     if actor.organization is None:
         return rows.none()
-    if actor.holds(Role.REVIEWER, OrganizationKind.BUREAU, OrganizationKind.OPERATOR):
+    if is_reviewer(actor):
         return rows
     return rows.filter(run__contract__enterprise=actor.organization)
 
@@ -66,12 +94,26 @@ def get_run(actor: Actor, uid: object) -> Run:
     return _one(visible_runs(actor), uid)
 
 
+def get_script(actor: Actor, uid: object) -> Script:
+    return _one(visible_scripts(actor), uid)
+
+
 def get_release(actor: Actor, uid: object) -> Release:
     return _one(visible_releases(actor), uid)
 
 
 def get_trial(actor: Actor, uid: object) -> Trial:
     return _one(visible_trials(actor), uid)
+
+
+def _of_contract(actor: Actor, rows: QuerySet[M]) -> QuerySet[M]:
+    if actor.organization is None:
+        return rows.none()
+    if actor.kind in (OrganizationKind.BUREAU, OrganizationKind.AUDITOR) or is_reviewer(actor):
+        return rows
+    return rows.filter(
+        Q(contract__enterprise=actor.organization) | Q(contract__signatures__organization=actor.organization)
+    ).distinct()
 
 
 def _one(rows: QuerySet[M], uid: object) -> M:

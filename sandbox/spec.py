@@ -10,7 +10,10 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class ExtractRef:
-    """One extract the run may open: `table` is its name in SQL, the digests pin its bytes."""
+    """One extract the run may open: `table` is its name in SQL, the digests pin its bytes.
+
+    `rows`: of the version, also where a script prepared its records.
+    """
 
     table: str
     dataset_uid: str
@@ -19,6 +22,9 @@ class ExtractRef:
     rows: int
     sha256: str
     sm3: str
+    script: str = (
+        ""  # digest of the script that prepared these records; "" for an extract as it was published
+    )
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -12,6 +12,7 @@ from audit.transitions import Moves
 class RunState(models.TextChoices):
     QUEUED = "queued", _("waiting")
     RUNNING = "running", _("running")
+    IN_REVIEW = "in_review", _("being reviewed")
     RELEASED = "released", _("released")
     FAILED = "failed", _("failed")
     CANCELLED = "cancelled", _("cancelled")
@@ -25,6 +26,12 @@ RUN_MOVES: Moves = {
     },
     RunState.RUNNING: {
         RunState.QUEUED: Event.RUN_REQUEUED,
+        RunState.IN_REVIEW: Event.RUN_HELD,
+        RunState.RELEASED: Event.RUN_RELEASED,
+        RunState.FAILED: Event.RUN_FAILED,
+        RunState.CANCELLED: Event.RUN_CANCELLED,
+    },
+    RunState.IN_REVIEW: {
         RunState.RELEASED: Event.RUN_RELEASED,
         RunState.FAILED: Event.RUN_FAILED,
         RunState.CANCELLED: Event.RUN_CANCELLED,

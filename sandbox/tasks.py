@@ -8,6 +8,7 @@ from celery import current_app
 from celery.signals import worker_process_init, worker_process_shutdown
 
 from sandbox.kept import store
+from sandbox.scripts import preparing
 from sandbox.services import execute
 from sandbox.trials import leases
 from sandbox.worker import Worker
@@ -43,6 +44,12 @@ def run(run_uid: str) -> None:
     _this_process().work(run_uid)
 
 
+@current_app.task(name="sandbox.prepare")  # type: ignore[untyped-decorator]
+def prepare(script_uid: str) -> None:
+    """Idempotent: a second delivery finds nothing to take."""
+    _this_process().prepare(script_uid)
+
+
 @current_app.task(name="sandbox.trial")  # type: ignore[untyped-decorator]
 def trial(trial_uid: str) -> None:
     """Idempotent, as `run`."""
@@ -58,5 +65,6 @@ def finish(run_uid: str) -> None:
 @current_app.task(name="sandbox.sweep")  # type: ignore[untyped-decorator]
 def sweep() -> None:
     execute.sweep()
+    preparing.sweep()
     leases.sweep()
     store.sweep()

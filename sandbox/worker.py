@@ -6,12 +6,9 @@ The raw table lives in this process's memory between the jail and the disclosure
 from __future__ import annotations
 
 import logging
-import time
-import traceback
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from pathlib import Path
 
 import pyarrow as pa
 from django.conf import settings
@@ -24,8 +21,10 @@ from sandbox.disclosure import Protected, arrange, protect
 from sandbox.disclosure.linked import Linked, Told, linked
 from sandbox.disclosure.memory import MAX_PAIRS, Remembered, candidates
 from sandbox.engines import generate, overlap
+from sandbox.errors import where
 from sandbox.formats import from_ipc, to_ipc
 from sandbox.guard import AggregateQuery, bare
+from sandbox.heart import Heart, JailEnded
 from sandbox.isolation.jail import NoSandbox
 from sandbox.isolation.job import Job, Kind
 from sandbox.isolation.limits import Limits
@@ -33,6 +32,7 @@ from sandbox.isolation.outcome import Outcome, Status
 from sandbox.isolation.spares import SparePool
 from sandbox.ledger import refuse
 from sandbox.models import Answer
+from sandbox.scripts import work as scripts
 from sandbox.services.execute import Claimed, Compared, Given, claim, end, give, give_back, hold, keep
 from sandbox.source import Source, plain, source_for
 from sandbox.spec import ExtractRef, RunSpec
@@ -42,8 +42,8 @@ from sandbox.warm_up import warm_up
 
 log = logging.getLogger("sandbox.worker")
 
-KEEP_SECONDS = 1.0
 MAX_RAW_ROWS = 100_000
+PAIRS_AT_ONCE = 50  # each takes a join, and joins of one question take their memory together
 
 
 class Worker:
@@ -68,8 +68,12 @@ class Worker:
             log.error("%s", error)
             end(claimed, Failure.EXTRACT_CHANGED)
         except Exception as error:  # noqa: BLE001  # whatever it is, the run must end in a clear state
-            log.error("run %s: %s", run_uid, _where(error))
-            hold(claimed, cause=_where(error))
+            log.error("run %s: %s", run_uid, where(error))
+            hold(claimed, cause=where(error))
+
+    def prepare(self, script_uid: str) -> None:
+        """Run one approved script to its end. Does nothing if it is not there to be taken."""
+        scripts.prepare(self.pool, script_uid)
 
     def work_on_trial(self, trial_uid: str) -> None:
         """Compute what the terms of one trial would withhold. Does nothing if it is not there to be taken."""
@@ -91,7 +95,7 @@ class Worker:
         if claimed.asked.repeated:
             hold(claimed)
             return
-        heart = Heart(claimed)
+        heart = Heart(lambda: keep(claimed))
         try:
             self._answer(claimed, heart)
         except NotReleasable as error:
@@ -140,16 +144,19 @@ class Worker:
     def _compare(self, claimed: Claimed, new: Remembered, answer: Answer, heart: Heart) -> Compared:
         """Raise NotReleasable where a number of the new answer tells, with one of this answer, of a few."""
         old = remembered(answer)
-        pairs = candidates(new, old)
+        pairs = candidates(new, old, moved=_moved(claimed, answer))
         closest = None
         if len(pairs) > MAX_PAIRS:
             closest = 1  # too many to look at each: taken for close
-        elif pairs:
+        else:
             both = [*claimed.spec.extracts, *(_earlier(ExtractRef(**e)) for e in answer.extracts)]
-            sql = overlap.differences(new.query, new.terms, old.query, old.terms, pairs)
-            found = self._run(plain(both, sql), heart).table
-            assert found is not None
-            closest = min((units for units in found.column("units").to_pylist() if units), default=None)
+            for start in range(0, len(pairs), PAIRS_AT_ONCE):
+                some = pairs[start : start + PAIRS_AT_ONCE]
+                sql = overlap.differences(new.query, new.terms, old.query, old.terms, some)
+                found = self._run(plain(both, sql), heart).table
+                assert found is not None
+                units = [units for units in found.column("units").to_pylist() if units]
+                closest = min(units + ([] if closest is None else [closest]), default=None)
         if closest is not None and closest < max(new.k, old.k):
             refuse(claimed.answer)
             raise NotReleasable("overlap")
@@ -188,40 +195,15 @@ class Worker:
         return self.pool.run(job, source.descriptors, limits=self.limits, keep_going=keep_going)
 
 
-class Heart:
-    """Asked by the pool every quarter of a second; renews the lease and asks the contract about once a second."""
-
-    def __init__(self, claimed: Claimed) -> None:
-        self.claimed = claimed
-        self.stopped_by: Failure | None = None
-        self._next = time.monotonic() + KEEP_SECONDS
-
-    def __call__(self) -> bool:
-        if self.stopped_by is None and time.monotonic() >= self._next:
-            self._next = time.monotonic() + KEEP_SECONDS
-            self.stopped_by = keep(self.claimed)
-        return self.stopped_by is None
-
-    def must_go_on(self) -> None:
-        if not self():
-            raise JailEnded(Status.CANCELLED)
-
-
 class NotReleasable(Exception):
     """Totals would tell what is withheld, or an earlier answer would; the text is for the operator."""
-
-
-class JailEnded(Exception):
-    def __init__(self, status: Status) -> None:
-        super().__init__(str(status))
-        self.status = status
 
 
 def _protected(raw: pa.Table, query: AggregateQuery, terms: Terms) -> Protected:
     try:
         protected = protect(raw, query, terms)
     except (Refused, ValueError, ArithmeticError, pa.ArrowException, KeyError) as error:
-        raise NotReleasable(_where(error)) from error
+        raise NotReleasable(where(error)) from error
     if protected.exposed:
         raise NotReleasable("exposed")
     return protected
@@ -248,11 +230,12 @@ def _linked(claimed: Claimed, told: Told, answer: Answer) -> bool:
     return _digests(extracts) == _digests(claimed.spec.extracts) and linked(told, told_by(answer))
 
 
+def _moved(claimed: Claimed, answer: Answer) -> bool:
+    """Whether a script stands between the records of an earlier answer and these."""
+    extracts = [ExtractRef(**extract) for extract in answer.extracts]
+    scripted = any(extract.script for extract in (*extracts, *claimed.spec.extracts))
+    return scripted and _digests(extracts) != _digests(claimed.spec.extracts)
+
+
 def _digests(extracts: Sequence[ExtractRef]) -> dict[str, str]:
     return {extract.table: extract.sha256 for extract in extracts}
-
-
-def _where(error: BaseException) -> str:
-    """Type and place of an error, for the log. Never its text: it may quote data (P1)."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"

@@ -83,7 +83,7 @@ def build(
             repeated = _number_repetitions(connection, space_key)
             _write(connection, schema, temporary, repeated=bool(repeated), progress=progress)
         digests = digest(temporary, progress=progress)
-        path = _name(temporary, digests, out_dir)
+        path = name_durably(temporary, digests, out_dir)
     finally:
         temporary.unlink(missing_ok=True)
     return Extract(path, rows, dropped, repeated, units, digests.bytes, digests.sha256, digests.sm3)
@@ -190,7 +190,7 @@ def _write(
     )
 
 
-def _name(temporary: Path, digests: Digests, out_dir: Path) -> Path:
+def name_durably(temporary: Path, digests: Digests, out_dir: Path) -> Path:
     """Make the file durable and read-only, then give it its name: there is no moment with half a file under it."""
     temporary.chmod(0o444)
     path = out_dir / f"{digests.sha256}.parquet"

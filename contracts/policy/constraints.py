@@ -12,7 +12,17 @@ from datetime import datetime, timedelta
 from typing import ClassVar, Final, Protocol
 
 from audit.wording import say, template
-from contracts.policy.facts import Action, ColumnUse, Facts, Outcome, Satisfied, Violated
+from contracts.policy.asking import Answers, Budget, Scripts
+from contracts.policy.facts import (
+    BEFORE_DATA,
+    Action,
+    ColumnUse,
+    Facts,
+    Outcome,
+    Satisfied,
+    Violated,
+    unknown,
+)
 from contracts.policy.strictest import is_as_strict
 from contracts.policy.terms import (
     Aggregate,
@@ -21,13 +31,10 @@ from contracts.policy.terms import (
     DatasetTerm,
     DisclosureTerms,
     JoinTerm,
-    Lane,
-    PrivacyTerms,
     Terms,
 )
 
 _EVERY: Final = frozenset(Action)
-_BEFORE_DATA: Final = frozenset({Action.SUBMIT, Action.START})
 
 
 class Constraint(Protocol):
@@ -69,7 +76,7 @@ class Assignee:
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    actions: ClassVar[frozenset[Action]] = _BEFORE_DATA
+    actions: ClassVar[frozenset[Action]] = BEFORE_DATA
     purpose: str
 
     def verify(self, facts: Facts) -> Outcome:
@@ -79,7 +86,7 @@ class Purpose:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    actions: ClassVar[frozenset[Action]] = _BEFORE_DATA
+    actions: ClassVar[frozenset[Action]] = BEFORE_DATA
     scenario: str
 
     def verify(self, facts: Facts) -> Outcome:
@@ -89,12 +96,12 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    actions: ClassVar[frozenset[Action]] = _BEFORE_DATA
+    actions: ClassVar[frozenset[Action]] = BEFORE_DATA
     max_runs: int
 
     def verify(self, facts: Facts) -> Outcome:
         if facts.runs_used is None:
-            return _unknown("runs_used")
+            return unknown("runs_used")
         if facts.runs_used >= self.max_runs:
             reason = say("All %(runs)d runs of the contract are used.", runs=self.max_runs)
             return Violated("contract.quota", reason)
@@ -105,12 +112,12 @@ class Quota:
 class Columns:
     """Each column only in the part, through the functions and with the values that the contract names."""
 
-    actions: ClassVar[frozenset[Action]] = _BEFORE_DATA
+    actions: ClassVar[frozenset[Action]] = BEFORE_DATA
     datasets: tuple[DatasetTerm, ...]
 
     def verify(self, facts: Facts) -> Outcome:
         if facts.used is None:
-            return _unknown("used")
+            return unknown("used")
         return next((v for use in facts.used if (v := self._violation(use)) is not None), Satisfied())
 
     def _violation(self, use: ColumnUse) -> Violated | None:
@@ -153,80 +160,16 @@ def _functions(column: ColumnTerm, role: ColumnRole) -> tuple[Aggregate | None, 
 
 @dataclass(frozen=True, slots=True)
 class Joins:
-    actions: ClassVar[frozenset[Action]] = _BEFORE_DATA
+    actions: ClassVar[frozenset[Action]] = BEFORE_DATA
     joins: tuple[JoinTerm, ...]
 
     def verify(self, facts: Facts) -> Outcome:
         if facts.joined is None:
-            return _unknown("joined")
+            return unknown("joined")
         allowed = {frozenset({join.left, join.right}) for join in self.joins}
         if any(frozenset({join.left, join.right}) not in allowed for join in facts.joined):
             reason = say("Join datasets only on the equalities named in the contract.")
             return Violated("contract.join", reason)
-        return Satisfied()
-
-
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """So many different answers; exact tables close after so many refusals that depend on data.
-
-    Each such refusal tells a little, as does each answer; nothing else bounds what many of them tell together. The
-    private lane has its budget instead.
-    """
-
-    actions: ClassVar[frozenset[Action]] = _BEFORE_DATA
-    max_answers: int
-    max_refusals: int
-
-    def verify(self, facts: Facts) -> Outcome:
-        if facts.lane is None:
-            return _unknown("lane")
-        if facts.lane is Lane.PRIVATE:
-            return Satisfied()
-        if facts.answers is None or facts.refusals is None:
-            return _unknown("answers")
-        if facts.lane is Lane.TABLE and facts.refusals >= self.max_refusals:
-            reason = say(
-                "Exact tables are closed under this contract: too many of its questions were refused."
-            )
-            return Violated("contract.lane_closed", reason)
-        if facts.answers >= self.max_answers:
-            reason = say(
-                "All %(answers)d different tables of the contract are used.", answers=self.max_answers
-            )
-            return Violated("contract.answers", reason)
-        return Satisfied()
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """The private lane spends what the contract has, and what all contracts together may spend on a dataset."""
-
-    actions: ClassVar[frozenset[Action]] = _BEFORE_DATA
-    privacy: PrivacyTerms | None
-    datasets: tuple[tuple[str, int], ...]  # uid and budget
-
-    def verify(self, facts: Facts) -> Outcome:
-        if facts.lane is None:
-            return _unknown("lane")
-        if facts.lane is not Lane.PRIVATE:
-            return Satisfied()
-        if self.privacy is None:
-            return Violated("contract.lane", say("The contract has no private lane."))
-        if facts.charge is None or facts.spent is None or facts.spent_on is None:
-            return _unknown("charge")
-        if facts.charge > self.privacy.query_budget:
-            reason = say("The question costs more privacy budget than the contract allows for one.")
-            return Violated("contract.query_budget", reason)
-        return self._reaches(facts.charge, facts.spent, facts.spent_on, self.privacy.contract_budget)
-
-    def _reaches(self, charge: int, spent: int, spent_on: tuple[tuple[str, int], ...], whole: int) -> Outcome:
-        limits = dict(self.datasets)
-        if charge and spent + charge > whole:
-            return Violated("contract.budget", say("The contract's privacy budget does not reach for this."))
-        if charge and any(spent + charge > limits.get(uid, 0) for uid, spent in spent_on):
-            reason = say("The dataset's privacy budget, which all contracts share, does not reach for this.")
-            return Violated("contract.dataset_budget", reason)
         return Satisfied()
 
 
@@ -239,7 +182,7 @@ class Protection:
 
     def verify(self, facts: Facts) -> Outcome:
         if facts.protected_by is None:
-            return _unknown("protected_by")
+            return unknown("protected_by")
         if not is_as_strict(facts.protected_by, self.disclosure):
             reason = say("The result is protected less than the contract demands.")
             return Violated("contract.protection", reason)
@@ -255,7 +198,7 @@ class Retention:
 
     def verify(self, facts: Facts) -> Outcome:
         if facts.released_at is None:
-            return _unknown("released_at")
+            return unknown("released_at")
         if facts.now < facts.released_at:
             return Violated("contract.not_released", say("The result is not released yet."))
         if facts.now - facts.released_at > timedelta(days=self.days):
@@ -276,6 +219,7 @@ def constraints_of(terms: Terms) -> tuple[Constraint, ...]:
         Joins(terms.joins),
         Answers(terms.disclosure.max_releases, terms.disclosure.max_refusals),
         Budget(terms.privacy, tuple((d.uid, d.budget) for d in terms.datasets)),
+        Scripts(bool(terms.disclosure.allow_scripts)),
         Protection(terms.disclosure),
         Retention(terms.retention_days),
     )
@@ -289,13 +233,8 @@ def enforce(terms: Terms, facts: Facts) -> list[Violated]:
 
 def _equal(name: str, found: str | None, expected: str, reason: str) -> Outcome:
     if found is None:
-        return _unknown(name)
+        return unknown(name)
     return Satisfied() if found == expected else Violated(f"contract.{name}", say(reason))
-
-
-def _unknown(fact: str) -> Violated:
-    reason = say("It is not known whether the contract is kept (%(fact)s).", fact=fact)
-    return Violated("contract.fact_missing", reason)
 
 
 def _day(moment: datetime) -> str:

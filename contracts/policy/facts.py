@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
+from audit.wording import say
 from contracts.policy.terms import Aggregate, ColumnRole, DisclosureTerms, JoinTerm, Lane
 
 
@@ -14,6 +16,9 @@ class Action(StrEnum):
     START = "start"
     RELEASE = "release"
     DOWNLOAD = "download"
+
+
+BEFORE_DATA: Final = frozenset({Action.SUBMIT, Action.START})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,7 @@ class Facts:
     | action           | facts needed besides `now` and `consumer`                  |
     |------------------|------------------------------------------------------------|
     | SUBMIT, START    | `purpose`, `scenario`, `runs_used`, `used`, `joined`,      |
-    |                  | `lane`, and what that lane has used up                     |
+    |                  | `lane`, what that lane has used up, and `scripted`         |
     | RELEASE          | `protected_by`                                             |
     | DOWNLOAD         | `released_at`                                              |
     """
@@ -61,6 +66,7 @@ class Facts:
     spent_on: tuple[tuple[str, int], ...] | None = (
         None  # the same of each dataset it reads, by uid, over all contracts
     )
+    scripted: bool | None = None  # whether a script prepared what is asked
     protected_by: DisclosureTerms | None = None  # the parameters the release was protected with
     released_at: datetime | None = None
 
@@ -84,3 +90,9 @@ class Violated:
 
 
 Outcome = Satisfied | Violated
+
+
+def unknown(fact: str) -> Violated:
+    """A fact that a constraint needs and was not told is a violation."""
+    reason = say("It is not known whether the contract is kept (%(fact)s).", fact=fact)
+    return Violated("contract.fact_missing", reason)

@@ -35,6 +35,7 @@ STRICTER: Final[dict[str, Callable[[int, int], int]]] = {
     "show_zeros": min,
     "max_releases": min,
     "max_refusals": min,
+    "allow_scripts": min,
 }
 """Field of `DisclosureTerms` → which of two values is the stricter."""
 

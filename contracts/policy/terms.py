@@ -109,6 +109,9 @@ class DisclosureTerms:
     show_zeros: int = 0  # 1: an empty cell is published as 0; 0: it looks like a withheld one
     max_releases: int = 200  # different answers under this contract, exact and perturbed ones each
     max_refusals: int = 20  # refusals that depend on data, after which the table lane of this contract closes
+    allow_scripts: int = (
+        0  # 1: a reviewed script may prepare a dataset's records before questions are asked; 0: none
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ DISCLOSURE_BOUNDS: Final[dict[str, tuple[int, int]]] = {
     "show_zeros": (0, 1),
     "max_releases": (1, 100_000),
     "max_refusals": (1, 1000),
+    "allow_scripts": (0, 1),
 }
 """Field of `DisclosureTerms` → smallest and largest value that a contract may name."""
 

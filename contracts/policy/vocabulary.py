@@ -93,6 +93,7 @@ class Operand(StrEnum):
     SHOW_ZEROS = "ds:showZeros"
     MAX_RELEASES = "ds:maxReleases"
     MAX_REFUSALS = "ds:maxRefusals"
+    ALLOW_SCRIPTS = "ds:allowScripts"
     CONTRACT_BUDGET = "ds:contractBudget"
     QUERY_BUDGET = "ds:queryBudget"
     DELTA_EXPONENT = "ds:deltaExponent"
@@ -113,10 +114,13 @@ DISCLOSURE: Final[dict[str, tuple[Operand, Operator]]] = {
     "show_zeros": (Operand.SHOW_ZEROS, Operator.LTEQ),
     "max_releases": (Operand.MAX_RELEASES, Operator.LTEQ),
     "max_refusals": (Operand.MAX_REFUSALS, Operator.LTEQ),
+    "allow_scripts": (Operand.ALLOW_SCRIPTS, Operator.LTEQ),
 }
 """Field of `DisclosureTerms` → its operand and operator; every field stands here once."""
 
-LATER: Final = frozenset({"complement_contributors", "show_zeros", "max_releases", "max_refusals"})
+LATER: Final = frozenset(
+    {"complement_contributors", "show_zeros", "max_releases", "max_refusals", "allow_scripts"}
+)
 """Fields that earlier documents do not have: written unless at their default."""
 
 PRIVACY: Final[dict[str, tuple[Operand, Operator]]] = {

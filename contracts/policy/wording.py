@@ -106,6 +106,11 @@ _WORDS: Final[dict[str, _Said]] = {
         "At most {answers} different tables; each new exact one is compared with all that anyone was given before and "
         "refused where they differ by too few units; after {refusals} refusals that depend on data exact tables end.",
     ),
+    "scripts_text": _Said(
+        "经两名审核员审阅的脚本可以先整理一个数据集的记录；对整理后的记录提出的问题，其结果在公布前还须两名审核员同意。",
+        "A script that two reviewers have read may prepare a dataset's records first; answers to questions about "
+        "prepared records leave only when two reviewers agree.",
+    ),
     "privacy_text": _Said(
         "差分隐私：合约的隐私预算为 ρ = {rho}，每个问题最多 ρ = {query}；δ = 10 的负 {delta} 次方；"
         "每个主体最多计入 {groups} 个单元格，每个单元格最多计 {rows} 条记录。",
@@ -214,6 +219,8 @@ class _Writer:
         yield self._say("complement_text", n=rules.complement_contributors)
         yield self._say("zeros_text" if rules.show_zeros else "no_zeros_text")
         yield self._say("memory_text", answers=rules.max_releases, refusals=rules.max_refusals)
+        if rules.allow_scripts:
+            yield self._say("scripts_text")
         if (privacy := terms.privacy) is not None:
             yield self._say(
                 "privacy_text", rho=_rho(privacy.contract_budget), query=_rho(privacy.query_budget),

@@ -100,7 +100,8 @@ def decide_request(
 ) -> AccessRequest:
     """Decide the actor's part. One decline closes the request; the last grant draws up the contract.
 
-    `limits` asks for stricter terms (fields of DisclosureTerms and PrivacyTerms, max_runs, retention_days).
+    `limits` asks for stricter terms (fields of DisclosureTerms and PrivacyTerms, max_runs, retention_days);
+    `allow_scripts` is 1 in the terms where every decider asks for 1.
     `lanes` is for providers: in which lane the numbers of their own datasets leave (contracts.lanes).
     Raises Refused: role.missing, request.own, .closed, .nothing_to_decide, .outcome, .reason, .limits, .lanes.
     """

@@ -23,7 +23,11 @@ _EXACT = {
     "run.too_many": status.HTTP_429_TOO_MANY_REQUESTS,
     "trial.too_many": status.HTTP_429_TOO_MANY_REQUESTS,
     "trial.waiting": status.HTTP_429_TOO_MANY_REQUESTS,
+    "script.too_many": status.HTTP_429_TOO_MANY_REQUESTS,
     "account.slowed": status.HTTP_429_TOO_MANY_REQUESTS,
+    "script.syntax": status.HTTP_422_UNPROCESSABLE_ENTITY,
+    "script.no_emit": status.HTTP_422_UNPROCESSABLE_ENTITY,
+    "script.unknown": status.HTTP_422_UNPROCESSABLE_ENTITY,
     "log.damaged": status.HTTP_503_SERVICE_UNAVAILABLE,
 }
 _BY_ROOM = {
@@ -43,6 +47,11 @@ _BAD_INPUT = (
     "invalid",
     "basis",
     "account",
+    "title",
+    "dataset",
+    "too_long",
+    "verdict",
+    "note",
 )
 _RETRY_AFTER = {  # seconds
     "account.slowed": attempts.WINDOW,

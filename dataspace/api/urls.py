@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from dataspace.api import audit, audit_exports, document, statistics, tokens, trials, views
+from dataspace.api import audit, audit_exports, document, scripts, statistics, tokens, trials, views
 from dataspace.api.doors import NoDoor
 
 app_name = "api"
@@ -27,9 +27,14 @@ urlpatterns = [
     ),
     path("contracts/<uuid:uid>/preview", views.ContractPreview.as_view(), name="contract-preview"),
     path("contracts/<uuid:uid>/runs", views.ContractRuns.as_view(), name="contract-runs"),
+    path("contracts/<uuid:uid>/scripts", scripts.ContractScripts.as_view(), name="contract-scripts"),
+    path("scripts/<uuid:uid>", scripts.ScriptDetail.as_view(), name="script"),
+    path("scripts/<uuid:uid>/withdraw", scripts.ScriptWithdrawal.as_view(), name="script-withdrawal"),
+    path("scripts/<uuid:uid>/reviews", scripts.ScriptReviews.as_view(), name="script-reviews"),
     path("runs", views.Runs.as_view(), name="runs"),
     path("runs/<uuid:uid>", views.RunDetail.as_view(), name="run"),
     path("runs/<uuid:uid>/cancellation", views.RunCancellation.as_view(), name="run-cancellation"),
+    path("runs/<uuid:uid>/reviews", scripts.RunReviews.as_view(), name="run-reviews"),
     path("releases/<uuid:uid>", views.ReleaseDetail.as_view(), name="release"),
     path("releases/<uuid:uid>/statistics", statistics.ReleaseStatistics.as_view(), name="release-statistics"),
     path("releases/<uuid:uid>/<slug:format_name>", views.ReleaseFile.as_view(), name="release-file"),

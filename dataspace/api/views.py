@@ -19,6 +19,7 @@ from contracts import selectors as contracts
 from contracts.services import requests as request_services
 from contracts.services import signing
 from contracts.services.requests import Wish
+from dataspace.api import computing
 from dataspace.api import serializers as shapes
 from dataspace.api.doors import Door, ListDoor
 from sandbox import selectors as sandbox
@@ -155,53 +156,53 @@ class ContractTermination(Door):
 
 
 class ContractPreview(Door):
-    @extend_schema(request=shapes.QuestionIn, responses=shapes.PreviewOut)
+    @extend_schema(request=computing.QuestionIn, responses=computing.PreviewOut)
     def post(self, request: Request, uid: UUID) -> Response:
         contract = contracts.get_contract(self.actor, uid)
-        question = _question(self.read(shapes.QuestionIn, request.data))
-        return self.one(shapes.PreviewOut, preview(actor=self.actor, contract=contract, question=question))
+        question = _question(self.read(computing.QuestionIn, request.data))
+        return self.one(computing.PreviewOut, preview(actor=self.actor, contract=contract, question=question))
 
 
 class ContractRuns(Door):
-    @extend_schema(request=shapes.QuestionIn, responses={201: shapes.RunOut})
+    @extend_schema(request=computing.QuestionIn, responses={201: computing.RunOut})
     def post(self, request: Request, uid: UUID) -> Response:
         contract = contracts.get_contract(self.actor, uid)
-        question = _question(self.read(shapes.QuestionIn, request.data))
+        question = _question(self.read(computing.QuestionIn, request.data))
         return self.one(
-            shapes.RunOut, submit(actor=self.actor, contract=contract, question=question), status=201
+            computing.RunOut, submit(actor=self.actor, contract=contract, question=question), status=201
         )
 
 
 class Runs(ListDoor):
     @extend_schema(
-        operation_id="runs_list", parameters=[shapes.RunFilters], responses=shapes.RunOut(many=True)
+        operation_id="runs_list", parameters=[computing.RunFilters], responses=computing.RunOut(many=True)
     )
     def get(self, request: Request) -> Response:
-        chosen = self.filters(shapes.RunFilters)
+        chosen = self.filters(computing.RunFilters)
         if "contract" in chosen:
             chosen["contract__uid"] = chosen.pop("contract")
-        return self.page(shapes.RunOut, _light(sandbox.visible_runs(self.actor).filter(**chosen)))
+        return self.page(computing.RunOut, _light(sandbox.visible_runs(self.actor).filter(**chosen)))
 
 
 class RunDetail(Door):
-    @extend_schema(responses=shapes.RunOut)
+    @extend_schema(responses=computing.RunOut)
     def get(self, request: Request, uid: UUID) -> Response:
-        return self.one(shapes.RunOut, sandbox.get_run(self.actor, uid))
+        return self.one(computing.RunOut, sandbox.get_run(self.actor, uid))
 
 
 class RunCancellation(Door):
-    @extend_schema(request=None, responses=shapes.RunOut)
+    @extend_schema(request=None, responses=computing.RunOut)
     def post(self, request: Request, uid: UUID) -> Response:
-        return self.one(shapes.RunOut, cancel(actor=self.actor, run=sandbox.get_run(self.actor, uid)))
+        return self.one(computing.RunOut, cancel(actor=self.actor, run=sandbox.get_run(self.actor, uid)))
 
 
 class ReleaseDetail(Door):
-    @extend_schema(responses=shapes.ReleaseOut)
+    @extend_schema(responses=computing.ReleaseOut)
     def get(self, request: Request, uid: UUID) -> Response:
         """The table and its receipt as JSON. It counts as a download and is recorded as one."""
         release = sandbox.get_release(self.actor, uid)
         download(actor=self.actor, release=release, format_name="json")
-        return self.one(shapes.ReleaseOut, release)
+        return self.one(computing.ReleaseOut, release)
 
 
 class ReleaseFile(Door):
@@ -227,12 +228,13 @@ def _question(data: dict[str, object]) -> Question:
         text=str(data.get("sql", "")),
         query=query if isinstance(query, dict) else None,
         title=str(data["title"]),
+        script=str(data.get("script", "")),
     )
 
 
 def _light(runs: QuerySet[Run]) -> QuerySet[Run]:
     """Without the tables and documents, which a list does not show."""
     return runs.defer(
-        "spec", "computation__query", "computation__text", "contract__document",
+        "spec", "computation__query", "computation__text", "computation__script__source", "contract__document",
         "release__table", "release__evidence", "release__receipt", "release__summary",
     )  # fmt: skip

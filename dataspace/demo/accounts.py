@@ -61,6 +61,9 @@ POSTS = (
     Post("bureau", *BUREAU, _DECIDES, _("data bureau: authorizes, signs, stops")),
     Post("reviewer", *BUREAU, _roles(Role.REVIEWER), _("reviewer: checks what leaves")),
     Post(
+        "reviewer2", *BUREAU, _roles(Role.REVIEWER), _("second reviewer: scripts and their results need two")
+    ),
+    Post(
         "administrator",
         *BUREAU,
         _roles(Role.ADMINISTRATOR),

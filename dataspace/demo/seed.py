@@ -23,6 +23,7 @@ from dataspace.demo.accounts import PROVIDER_ACCOUNT, create_accounts
 from dataspace.demo.city import DemoFile, write_city
 from parties.actors import Actor, actor_for
 from parties.models import User
+from sandbox.services.scripts import submit_script
 from sandbox.services.submit import Question, submit
 from sandbox.worker import Worker
 
@@ -46,6 +47,22 @@ GROUP BY e.industry""",
 )
 
 
+SCRIPT = (
+    "按季度平滑用电量",
+    """# 每家企业各月的用电量改为所在季度的月平均,消除抄表日期和节假日带来的起伏。不删除任何记录。
+import pyarrow as pa
+
+table = extracts["electricity"].to_table()
+frame = table.to_pandas()
+quarter = frame["month"].str[:4] + "Q" + ((frame["month"].str[5:].astype(int) + 2) // 3).astype(str)
+for name in ("kwh", "off_peak_kwh"):
+    mean = frame.groupby([frame["credit_code"], quarter])[name].transform("mean")
+    frame[name] = mean.round().astype("int64")
+emit(pa.Table.from_pandas(frame, schema=table.schema, preserve_index=False))
+""",
+)
+
+
 def actor(username: str) -> Actor:
     return actor_for(User.objects.get(username=username))
 
@@ -59,10 +76,17 @@ def seed(*, say: Say, scale: float = 1.0) -> None:
             publish(file)
         _leave_a_version_undecided(Path(folder))
     contract = _sign(
-        _grant(_ask("enterprise", ["electricity", "social_insurance"], "园区产业用能监测与信贷风险预警"))
+        _grant(
+            _ask("enterprise", ["electricity", "social_insurance"], "园区产业用能监测与信贷风险预警"),
+            limits={"allow_scripts": 1},
+        )
     )
     say("  计算 · computing")
     _compute(contract)
+    title, source = SCRIPT  # waits for its reviewers
+    submit_script(
+        actor=actor("enterprise"), contract=contract, dataset="electricity", source=source, title=title
+    )
     _grant(_ask("enterprise", ["credit_facts", "enterprises"], "中小微企业普惠信贷"))  # waits for signatures
     _ask("enterprise", ["hotline"], "12345 热线民生诉求热点分析")  # waits for decisions
     _ask("rival", ["water", "electricity"], "能耗对标研究")
@@ -127,13 +151,14 @@ def _ask(username: str, names: list[str], scenario: str) -> AccessRequest:
     )  # fmt: skip
 
 
-def _grant(request: AccessRequest) -> AccessRequest:
+def _grant(request: AccessRequest, limits: dict[str, int] | None = None) -> AccessRequest:
     accounts = {*(PROVIDER_ACCOUNT.values()), "bureau"}
     deciders = User.objects.filter(username__in=accounts, organization__decisions__request=request)
     for user in deciders:
         request_services.decide_request(
-            actor=actor_for(user), request=request, outcome=Outcome.GRANT, reason="用途明确,期限合理,同意。"
-        )
+            actor=actor_for(user), request=request, outcome=Outcome.GRANT, reason="用途明确,期限合理,同意。",
+            limits=limits,
+        )  # fmt: skip
     return request
 
 

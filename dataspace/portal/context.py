@@ -56,13 +56,13 @@ def keeps(actor: Actor) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One line of the menu. `area` is the beginning of the address names that count as being here."""
+    """One line of the menu. `area` is the beginning of the address names that count as being here, or several."""
 
     label: StrOrPromise
     url_name: str
     visible: Rule
     count: Count | None = None
-    area: str = ""
+    area: str | tuple[str, ...] = ""
 
 
 NAV: list[Page] = [
@@ -81,7 +81,7 @@ NAV: list[Page] = [
         "portal:contracts",
         takes_part,
         count=lambda actor: contracts_waiting_for(actor).count(),
-        area="portal:contract",
+        area=("portal:contract", "portal:script"),
     ),
     Page(_("Computations"), "portal:runs", has_organization, area="portal:run"),
     Page(_("Audit log"), "portal:audit", can_read_log, area="portal:audit"),

@@ -26,6 +26,7 @@ from dataspace.portal.doors import address, reason_against
 from dataspace.portal.forms.contracts import SignForm
 from dataspace.portal.parts import Action, Crumb, Fact, Stat, Step
 from dataspace.portal.run_page import latest_runs
+from dataspace.portal.script_page import ContractScripts, scripts_of
 from parties.actors import Actor
 from parties.names import name_of
 from sandbox.ledger import budgets
@@ -148,6 +149,10 @@ class ContractPage:
     @cached_property
     def runs(self) -> QuerySet[Run]:
         return latest_runs(self._actor, self._contract)
+
+    @cached_property
+    def scripts(self) -> ContractScripts | None:
+        return scripts_of(self._actor, self._contract)
 
     @property
     def was_in_force(self) -> bool:

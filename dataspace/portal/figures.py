@@ -42,7 +42,7 @@ def public_figures() -> list[Stat]:
     in_force = Contract.objects.filter(state=ContractState.ACTIVE).count()
     return [
         Stat(_("Datasets"), datasets.count(), url=address("portal:catalog")),
-        Stat(_("Rows"), about(told(rows or 0)), note=_("none of which ever leaves")),
+        Stat(_("Rows"), about(told(rows)) if rows else 0, note=_("none of which ever leaves")),
         Stat(_("Contracts in force"), in_force, note=_("signed by every party")),
         Stat(_("Released results"), Release.objects.count(), note=_("protected before they left")),
     ]

@@ -183,9 +183,11 @@ def _pair(ref: ColumnRef) -> Ref:
 
 
 # --- An example to begin with -----------------------------------------------------------------------------
-def example(terms: Terms, names: Names) -> AggregateQuery:
-    """A question the contract answers: the first dataset by its first dimension, its units and first measure."""
-    dataset = terms.datasets[0]
+def example(terms: Terms, names: Names, name: str = "") -> AggregateQuery:
+    """A question the contract answers: the dataset `name` (or the first) by its first dimension, its units and first
+    measure.
+    """
+    dataset = terms.dataset(name) or terms.datasets[0]
     labels = Labels()
     dimensions = [
         {"column": [dataset.name, column.name], "label": labels.of(None, (dataset.name, column.name), names)}

@@ -22,7 +22,7 @@ from contracts.policy.terms import ColumnRole, Lane, Terms
 from contracts.services.requests import contract_of
 from contracts.states import Outcome, RequestState
 from dataspace.portal.doors import address, reason_against
-from dataspace.portal.forms.decisions import LANES, LIMITS, DecisionForm, Measurable
+from dataspace.portal.forms.decisions import LANES, LIMITS, SCRIPTS, DecisionForm, Measurable
 from dataspace.portal.parts import Crumb, Fact, Step
 from dataspace.portal.trial_panel import TrialPanel
 from parties.actors import Actor
@@ -241,7 +241,9 @@ def _decision_step(asked: AccessRequest, decision: Decision) -> Step:
 
 def _limit_facts(decision: Decision) -> list[Fact]:
     limits = [
-        Fact(LIMITS[name], value, kind="number") for name, value in decision.limits.items() if name in LIMITS
+        Fact(LIMITS[name], bool(value) if name == SCRIPTS else value, kind="number")
+        for name, value in decision.limits.items()
+        if name in LIMITS
     ]
     lanes = decision.limits.get("lanes", {})
     return limits + [

@@ -58,6 +58,17 @@ def limits_in_words(limits: DisclosureTerms) -> list[str]:
         )
         % {"refusals": limits.max_refusals},
         size % {"dimensions": limits.max_dimensions, "cells": limits.max_cells},
+        *_script_words(limits),
+    ]
+
+
+def _script_words(limits: DisclosureTerms) -> list[str]:
+    if not limits.allow_scripts:
+        return []
+    return [
+        _(
+            "A script that two reviewers have read may prepare the records; two reviewers then release its tables."
+        )
     ]
 
 

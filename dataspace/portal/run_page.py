@@ -13,6 +13,7 @@ from contracts.names import names_in
 from contracts.permissions import allowed, check_can_compute
 from dataspace.portal.doors import address, reason_against
 from dataspace.portal.parts import Action, Crumb, Fact, Step, StepState
+from dataspace.portal.prepared import PreparedBy, prepared_by, review_step
 from dataspace.portal.questions import in_words, title_of_computation
 from dataspace.portal.release_page import ReleasePage
 from parties.actors import Actor
@@ -20,7 +21,7 @@ from parties.names import name_of
 from sandbox.guard import AggregateQuery
 from sandbox.models import Release, Run
 from sandbox.permissions import check_can_open
-from sandbox.selectors import visible_releases, visible_runs
+from sandbox.selectors import is_reviewer, visible_releases, visible_runs
 from sandbox.states import Failure, RunState
 
 LATEST = 5
@@ -74,10 +75,26 @@ class RunPage:
 
     @cached_property
     def actions(self) -> list[Action]:
+        if self.in_review and is_reviewer(self._actor):
+            url = address("portal:run_review", self.run.uid)
+            return [Action(_("Review the result"), url, tone="primary", icon="search")]
         if not self.is_ours:
             return []
         again = f"{address('portal:compute', self.run.contract.uid)}?from={self.run.uid}"
         return [Action(_("Change the question"), again, icon="pencil")]
+
+    @property
+    def in_review(self) -> bool:
+        return self.run.state == RunState.IN_REVIEW
+
+    @property
+    def pace(self) -> str:
+        """How often the page asks anew: people take longer than machines."""
+        return "15s" if self.in_review else "1s"
+
+    @cached_property
+    def prepared(self) -> PreparedBy | None:
+        return prepared_by(self._actor, self.run)
 
     @property
     def can_cancel(self) -> bool:
@@ -93,7 +110,8 @@ class RunPage:
         taken = run.started is not None
         waiting: StepState = "now" if run.state == RunState.QUEUED else "done" if taken else "stopped"
         computing: StepState = "now" if run.state == RunState.RUNNING else "next"
-        if run.state == RunState.RELEASED:
+        held = self._review_step
+        if run.state in (RunState.RELEASED, RunState.IN_REVIEW) or (held and held.state == "stopped"):
             computing = "done"
         elif stopped and taken:
             computing = "stopped"
@@ -109,9 +127,14 @@ class RunPage:
                 _("Computing"), computing, _("sandbox"), run.finished if computing == "stopped" else taken_up,
                 note=ended if computing == "stopped" else again,
             ),
+            *([held] if held else []),
             Step(_("Protected and released"), "done" if run.state == RunState.RELEASED else "next",
                  since=run.finished if run.state == RunState.RELEASED else None),
         ]  # fmt: skip
+
+    @cached_property
+    def _review_step(self) -> Step | None:
+        return review_step(self.run)
 
     @property
     def failure(self) -> StrOrPromise:
@@ -125,6 +148,9 @@ class RunPage:
         words = {
             RunState.QUEUED: _("Waiting for a free sandbox."),
             RunState.RUNNING: _("Computing in the sandbox, without network and file system."),
+            RunState.IN_REVIEW: _(
+                "Two reviewers look at the result before it leaves. You need not wait here."
+            ),
         }
         return str(words.get(RunState(self.run.state), RunState(self.run.state).label))
 
@@ -154,6 +180,12 @@ class RunPage:
         return facts
 
     @property
-    def extracts(self) -> list[tuple[str, int, str]]:
-        """Table, version and SHA-256 of what the run may open."""
-        return [(e["table"], e["number"], e["sha256"]) for e in self.run.spec["extracts"]]
+    def extracts(self) -> list[tuple[str, int, str, bool]]:
+        """Table, version and SHA-256 of what the run may open; of prepared records the script's, and True.
+
+        The digest of prepared records would tell whether two scripts prepared the same ones.
+        """
+        found = self.run.spec["extracts"]
+        return [
+            (e["table"], e["number"], e.get("script") or e["sha256"], bool(e.get("script"))) for e in found
+        ]

@@ -16,7 +16,9 @@ from dataspace.portal.views import (
     personal,
     releases,
     requests,
+    reviews,
     runs,
+    scripts,
 )
 
 app_name = "portal"
@@ -44,6 +46,12 @@ urlpatterns = [
     path("contracts/<uuid:uid>/suspend/", contracts.suspend, name="contract_suspend"),
     path("contracts/<uuid:uid>/resume/", contracts.resume, name="contract_resume"),
     path("contracts/<uuid:uid>/terminate/", contracts.terminate, name="contract_terminate"),
+    # What prepares the records
+    path("contracts/<uuid:uid>/scripts/new/", scripts.new, name="script_new"),
+    path("scripts/<uuid:uid>/", scripts.script, name="script"),
+    path("scripts/<uuid:uid>/status/", scripts.status, name="script_status"),
+    path("scripts/<uuid:uid>/withdraw/", scripts.withdraw, name="script_withdraw"),
+    path("scripts/<uuid:uid>/review/", scripts.review, name="script_review"),
     # What is computed
     path("contracts/<uuid:uid>/compute/", compute.compute, name="compute"),
     path("contracts/<uuid:uid>/compute/check/", compute.preview, name="preview"),
@@ -51,6 +59,7 @@ urlpatterns = [
     path("runs/<uuid:uid>/", runs.run, name="run"),
     path("runs/<uuid:uid>/status/", runs.status, name="run_status"),
     path("runs/<uuid:uid>/cancel/", runs.cancel, name="run_cancel"),
+    path("runs/<uuid:uid>/review/", reviews.review, name="run_review"),
     # What came out
     path("releases/<uuid:uid>/evidence/", releases.evidence, name="release_evidence"),
     path("releases/<uuid:uid>/statistics/", releases.statistics, name="release_statistics"),

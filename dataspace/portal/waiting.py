@@ -11,15 +11,17 @@ from catalog.states import VersionState
 from contracts.selectors import contracts_waiting_for, requests_waiting_for
 from dataspace.portal.doors import address
 from dataspace.portal.parts import QueueItem
+from dataspace.portal.questions import title_of_computation
 from parties.actors import Actor
 from parties.names import name_of
+from sandbox.selectors import runs_waiting_for_review, scripts_waiting_for
 
 MOST = 20  # of each kind; the lists hold the rest
 
 
 def waiting_for(actor: Actor) -> list[QueueItem]:
     """Longest waiting first."""
-    items = [*_requests(actor), *_contracts(actor), *_versions(actor)]
+    items = [*_requests(actor), *_contracts(actor), *_versions(actor), *_scripts(actor), *_results(actor)]
     return sorted(items, key=lambda item: (item.since is None, item.since))
 
 
@@ -56,4 +58,25 @@ def _versions(actor: Actor) -> list[QueueItem]:
             since=version.state_since, state=version.state,
         )
         for version in checked.defer("findings", "profile", "schema_json")[:MOST]
+    ]  # fmt: skip
+
+
+def _scripts(actor: Actor) -> list[QueueItem]:
+    return [
+        QueueItem(
+            title=script.title, url=address("portal:script", script.uid), what=_("Review the script"),
+            holder=name_of(script.contract.enterprise), since=script.submitted, state=script.state,
+        )
+        for script in scripts_waiting_for(actor).defer("source").order_by("submitted")[:MOST]
+    ]  # fmt: skip
+
+
+def _results(actor: Actor) -> list[QueueItem]:
+    return [
+        QueueItem(
+            title=title_of_computation(run.computation), url=address("portal:run_review", run.uid),
+            what=_("Review the result"), holder=name_of(run.contract.enterprise), since=run.state_since,
+            state=run.state,
+        )
+        for run in runs_waiting_for_review(actor).order_by("state_since")[:MOST]
     ]  # fmt: skip

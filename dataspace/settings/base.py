@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import django_stubs_ext
@@ -198,6 +199,10 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {
+        "FailureEnum": "sandbox.states.Failure",
+        "TrialFailureEnum": "sandbox.states.TrialFailure",
+    },
 }
 
 # --- Background work ------------------------------------------------------------------------------------
@@ -219,6 +224,7 @@ CELERY_TIMEZONE = TIME_ZONE
 CELERY_TASK_DEFAULT_QUEUE = "housekeeping"
 CELERY_TASK_ROUTES = {
     "sandbox.run": {"queue": "runs"},
+    "sandbox.prepare": {"queue": "runs"},
     "sandbox.trial": {"queue": "runs"},  # where the jails are
     "catalog.ingest": {"queue": "ingest"},
 }
@@ -231,6 +237,9 @@ CELERY_BEAT_SCHEDULE = {
 
 # Limits of one computation (sandbox/isolation/limits.py says what each means).
 SANDBOX_LIMITS = Limits(cpu_seconds=120, wall_seconds=300.0, memory_bytes=2048 * 1024 * 1024, threads=2)
+SCRIPT_LIMITS = replace(
+    SANDBOX_LIMITS, output_bytes=256 * 1024 * 1024
+)  # records come back, not a table of cells
 
 # What became of a run is told a whole number of these after it was queued: how long the work took tells of the data.
 RELEASE_TICK_SECONDS = env.number("DATASPACE_RELEASE_TICK", 5)

@@ -26,6 +26,7 @@ from dataspace.portal.questions import title_of_computation
 from parties.models import Organization
 from parties.names import name_of
 from sandbox.models import Computation
+from sandbox.scripts.states import ScriptState
 from sandbox.states import RunState
 
 register = template.Library()
@@ -63,12 +64,16 @@ STATES: dict[str, StateLook] = {
     ContractState.EXPIRED: StateLook("ended", "archive"),
     RunState.QUEUED: StateLook("wait", "clock"),
     RunState.RUNNING: StateLook("busy", "progress"),
+    RunState.IN_REVIEW: StateLook("wait", "hourglass"),  # a script too
     RunState.RELEASED: StateLook("good", "circle-check"),
     RunState.CANCELLED: StateLook("ended", "x"),
+    ScriptState.APPROVED: StateLook("busy", "progress"),
+    ScriptState.READY: StateLook("good", "circle-check"),
+    ScriptState.REFUSED: StateLook("bad", "circle-x"),
 }
 _WORDS: dict[str, StrOrPromise] = {
     str(value): label
-    for words in (DatasetState, VersionState, RequestState, ContractState, RunState)
+    for words in (DatasetState, VersionState, RequestState, ContractState, ScriptState, RunState)
     for value, label in words.choices
 }
 

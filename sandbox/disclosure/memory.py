@@ -125,9 +125,13 @@ class Remembered:
         return hidden
 
 
-def candidates(new: Remembered, old: Remembered) -> list[Pair]:
-    """The pairs of numbers that must be compared exactly; empty where the two answers are safe together."""
-    pairs = []
+def candidates(new: Remembered, old: Remembered, *, moved: bool = False) -> list[Pair]:
+    """The pairs of numbers that must be compared exactly; empty where the two answers are safe together.
+
+    `moved`: a script stands between the records of the two, which may have put rows of one cell into another. Then
+    pairs in which no row should be in both are looked at too, the nearest first, as far as MAX_PAIRS reaches.
+    """
+    pairs, apart = [], []
     for what in sorted(new.measured & old.measured):
         column = ColumnRef(*what) if what[1] else None
         earlier = old.numbers(what)
@@ -135,12 +139,16 @@ def candidates(new: Remembered, old: Remembered) -> list[Pair]:
         k = max(new.k, old.k)
         for number in new.numbers(what):
             first, last = np.searchsorted(sizes, [number.units - k + 1, number.units + k])
-            pairs += [
-                Pair(number.cell, other.cell, column)
-                for other in earlier[first:last]
-                if number.fingerprint != other.fingerprint and _meet(new, number.cell, old, other.cell)
-            ]
-    return pairs
+            for other in earlier[first:last]:
+                if number.fingerprint == other.fingerprint:
+                    continue
+                pair = Pair(number.cell, other.cell, column)
+                if _meet(new, number.cell, old, other.cell):
+                    pairs.append(pair)
+                elif moved:
+                    apart.append((abs(number.units - other.units), pair))
+    apart.sort(key=lambda found: found[0])
+    return pairs + [pair for _distance, pair in apart[: max(0, MAX_PAIRS - len(pairs))]]
 
 
 def _meet(new: Remembered, cell: Cell, old: Remembered, other: Cell) -> bool:

@@ -2,7 +2,8 @@
 
 An answer is refused whole unless it is an uncompressed Arrow IPC stream of plain columns whose buffers are
 consistent. Compressed batches, dictionaries, views, run-ends and columns of nulls are refused because there a
-small message can stand for a table that fills the worker's memory.
+small message can stand for a table that fills the worker's memory; so are very many columns or batches, each of which
+takes many times the bytes that describe it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from sandbox.isolation.runner.protocol import Code
 RECORD_BATCH = 3  # MessageHeader of Arrow's Message.fbs
 HEADER_TYPE, HEADER = 1, 2  # fields of its Message
 COMPRESSION = 3  # field of its RecordBatch
+MAX_METADATA_BYTES = 4 * 1024**2  # of all messages together: what describes columns and batches
 MAX_DEPTH = 2  # lists of lists at most
 
 _PLAIN = (
@@ -61,7 +63,7 @@ def read_head(data: bytes) -> Head:
 def read_table(data: bytes | bytearray, *, max_rows: int) -> pa.Table:
     """The table in an IPC stream, without its metadata. Raise BadAnswer where the module's rules are broken."""
     try:
-        _refuse_compressed(data)
+        _check_messages(data)
         reader = pa.ipc.open_stream(pa.py_buffer(data))
         if not all(_plain(field.type, MAX_DEPTH) for field in reader.schema):
             raise BadAnswer
@@ -81,9 +83,13 @@ def _plain(kind: pa.DataType, depth: int) -> bool:
     return any(check(kind) for check in _PLAIN)
 
 
-def _refuse_compressed(data: bytes | bytearray) -> None:
+def _check_messages(data: bytes | bytearray) -> None:
+    described = 0
     for message in pa.ipc.MessageReader.open_stream(pa.py_buffer(data)):
         metadata = message.metadata.to_pybytes()
+        described += len(metadata)
+        if described > MAX_METADATA_BYTES:
+            raise BadAnswer
         root = struct.unpack_from("<I", metadata)[0]
         kind = _field(metadata, root, HEADER_TYPE)
         batch = _field(metadata, root, HEADER)

@@ -77,6 +77,7 @@ def provenance(release: Release) -> list[tuple[str, str]]:
         (_t("Contract digest"), contract.digest),
         *describe(contract.terms, language, names=names_in(contract)),
         (_t("Extracts"), extracts),
+        *((_t("Records prepared by script"), e["script"]) for e in facts["extracts"] if e.get("script")),
         (_t("Values not shown"), str(release.summary["not_shown"])),
         (_t("Mark"), _t("— means: withheld to protect individuals, or nothing there")),
         (_t("Result digest"), release.digest),

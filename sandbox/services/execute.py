@@ -8,38 +8,30 @@ What becomes of a run is told on a tick, counted from when it was queued: how lo
 
 from __future__ import annotations
 
-import math
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-import pyarrow as pa
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from audit import export
 from audit.refusals import Refused
 from audit.transitions import move
-from audit.transparency import proofs
 from audit.use_case import record_refusal
 from contracts.decisions import Action, Facts, decide, is_permitted
 from contracts.models import Contract
-from contracts.policy.canonical import digest
 from contracts.policy.terms import Lane, Terms
 from parties.actors import SYSTEM
 from sandbox import queue
-from sandbox.disclosure import arrange, shown
-from sandbox.disclosure.private.words import intervals
-from sandbox.formats import from_ipc, to_ipc
 from sandbox.guard import AggregateQuery
 from sandbox.ledger import Asked, earlier, lock_ledger, look_up
 from sandbox.models import Answer, Release, Run
-from sandbox.receipt import receipt
+from sandbox.releasing import end_run, locked_run, needs_review, refused_in_review, release
 from sandbox.services.submit import facts_for
 from sandbox.spec import RunSpec
 from sandbox.states import Failure, RunState
+from sandbox.ticks import next_tick
 
 LEASE = timedelta(seconds=15)
 MAX_ATTEMPTS = 3
@@ -101,11 +93,12 @@ def claim(run_uid: str) -> Claimed | None:
         query, spec = AggregateQuery.from_json(run.computation.query), RunSpec.from_json(run.spec)
         try:
             asked = look_up(query, contract.terms, spec.extracts)
-            facts = facts_for(Action.START, contract, query, asked)
+            scripted = run.computation.script_id is not None
+            facts = facts_for(Action.START, contract, query, asked, scripted=scripted)
             decide(contract, facts)
         except Refused as error:
             refused = error
-            _end(run, Failure.CONTRACT_HALTED)
+            end_run(run, Failure.CONTRACT_HALTED)
         else:
             token, now = uuid.uuid4(), timezone.now()
             fields = {"claim": token, "lease": now + LEASE, "attempts": run.attempts + 1, "started": now}
@@ -159,7 +152,7 @@ def hold(claimed: Claimed, *, cause: str = "", engine_seconds: float | None = No
         run = _still_ours(claimed)
         if run is None:
             return
-        run.due = _next_tick(run.queued)
+        run.due = next_tick(run.queued)
         run.lease, run.cause, run.engine_seconds = run.due + LEASE, cause[:60], engine_seconds
         run.save(update_fields=["due", "lease", "cause", "engine_seconds"])
         if run.due > timezone.now():
@@ -169,37 +162,28 @@ def hold(claimed: Claimed, *, cause: str = "", engine_seconds: float | None = No
 
 
 def finish(run_uid: str) -> Release | None:
-    """Tell what became of a run whose moment has come: release, if the contract still permits it. None if not."""
+    """Tell what became of a run whose moment has come: release, if the contract still permits it. None if not.
+
+    What was asked of records that a script prepared waits for its reviewers first, unless they have decided on it.
+    """
     with transaction.atomic():
-        run = Run.objects.filter(uid=run_uid, state=RunState.RUNNING, due__lte=timezone.now()).first()
-        if run is None:
+        run = locked_run(Run.objects.filter(uid=run_uid, state=RunState.RUNNING, due__lte=timezone.now()))
+        if run is None or run.due is None:
             return None
-        contract = (
-            Contract.objects.select_for_update(of=["self"])
-            .select_related("enterprise", "request")
-            .get(pk=run.contract_id)
-        )
-        run = (
-            Run.objects.select_for_update(of=["self"])
-            .select_related("answer", "computation")
-            .filter(pk=run.pk, state=RunState.RUNNING, due__isnull=False)
-            .first()
-        )
-        if run is None:
-            return None
-        run.contract = contract
         if run.cause or run.answer is None or run.answer.given is None:
-            _end(run, Failure.NOT_RELEASABLE)
+            end_run(run, Failure.NOT_RELEASABLE)
             return None
-        terms = contract.terms
-        facts = Facts(action=Action.RELEASE, now=timezone.now(), protected_by=terms.disclosure)
-        refused = _refusal(contract, facts)
-        if refused is None and not run.cancel_requested:
-            return _write(run, run.answer, terms)
-        _end(run, Failure.REQUESTED if refused is None else Failure.CONTRACT_HALTED)
+        if needs_review(run):
+            if refused_in_review(run):
+                end_run(run, Failure.NOT_RELEASABLE)
+                return None
+            fields = {"claim": None, "lease": None, "due": None}
+            move(run, RunState.IN_REVIEW, actor=SYSTEM, set_fields=fields, answer=run.answer.key)
+            return None
+        released, refused = release(run)
     if refused is not None:
         record_refusal("run.release", actor=SYSTEM, about=run, refused=refused)
-    return None
+    return released
 
 
 def end(claimed: Claimed, failure: Failure) -> None:
@@ -207,7 +191,7 @@ def end(claimed: Claimed, failure: Failure) -> None:
     with transaction.atomic():
         run = _still_ours(claimed)
         if run is not None:
-            _end(run, failure)
+            end_run(run, failure)
 
 
 def give_back(claimed: Claimed) -> None:
@@ -245,52 +229,8 @@ def sweep() -> int:
     return touched
 
 
-def _next_tick(queued: datetime) -> datetime:
-    """The first moment from now on that lies a whole number of ticks after the run was queued."""
-    now, tick = timezone.now(), settings.RELEASE_TICK_SECONDS
-    if not tick:
-        return now
-    return queued + timedelta(seconds=tick * math.ceil((now - queued).total_seconds() / tick))
-
-
-def _write(run: Run, answer: Answer, terms: Terms) -> Release:
-    now = timezone.now()
-    query, spec = AggregateQuery.from_json(run.computation.query), RunSpec.from_json(run.spec)
-    table = arrange(from_ipc(bytes(answer.table or b"")), query, terms)
-    body = to_ipc(table)
-    row = Release(run=run, table=body, digest=digest(body), evidence=answer.evidence,
-                  summary=_summary(answer, query, table, terms), released=now)  # fmt: skip
-    row.receipt = receipt(
-        release_uid=str(row.uid), run_uid=str(run.uid), spec=spec, query=query.to_json(), answer=answer.key,
-        lane=answer.lane, charge=answer.charge, sql_digest=answer.sql_digest, terms=terms,
-        result_digest=row.digest, released_us=int(now.timestamp() * 1_000_000), audit_head=export.head().leaf,
-        checkpoint=proofs.pinned(),
-    )  # fmt: skip
-    fields = {"finished": now, "claim": None, "lease": None, "due": None}
-    move(
-        run, RunState.RELEASED, actor=SYSTEM, set_fields=fields, release=row.audit_ref, result=row.digest,
-        receipt=digest(row.receipt), contract=spec.contract, answer=answer.key,
-    )  # fmt: skip
-    row.event_id = run.event_id  # one entry for both
-    row.save()
-    return row
-
-
-def _summary(answer: Answer, query: AggregateQuery, table: pa.Table, terms: Terms) -> dict[str, object]:
-    ends = {"intervals": intervals(query)} if answer.lane == Lane.PRIVATE else {}
-    return {**(answer.summary or {}), **shown(query, table, terms), **ends, "lane": answer.lane}
-
-
 def _contract(run: Run) -> Contract:
     return Contract.objects.select_related("enterprise", "request").get(pk=run.contract_id)
-
-
-def _refusal(contract: Contract, facts: Facts) -> Refused | None:
-    try:
-        decide(contract, facts)
-    except Refused as refused:
-        return refused
-    return None
 
 
 def _still_ours(claimed: Claimed) -> Run | None:
@@ -299,17 +239,11 @@ def _still_ours(claimed: Claimed) -> Run | None:
     ).first()  # fmt: skip
 
 
-def _end(run: Run, failure: Failure) -> None:
-    to = RunState.CANCELLED if failure in (Failure.REQUESTED, Failure.CONTRACT_HALTED) else RunState.FAILED
-    fields = {"failure": failure, "finished": timezone.now(), "claim": None, "lease": None, "due": None}
-    move(run, to, actor=SYSTEM, set_fields=fields, code=str(failure))
-
-
 def _requeue(run: Run, why: Failure) -> None:
     if run.cancel_requested:
-        _end(run, Failure.REQUESTED)
+        end_run(run, Failure.REQUESTED)
     elif run.attempts >= MAX_ATTEMPTS:
-        _end(run, why)
+        end_run(run, why)
     else:
         move(
             run,

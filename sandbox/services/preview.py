@@ -17,7 +17,8 @@ from sandbox.disclosure.private.expected import ExpectedError, expected_error
 from sandbox.guard import AggregateQuery, possible_cells
 from sandbox.guard.fan_out import fan_out
 from sandbox.ledger import budgets, check_lane, look_up
-from sandbox.services.submit import Question, checked, extracts_for, facts_for
+from sandbox.reads import extracts_for, script_for
+from sandbox.services.submit import Question, checked, facts_for
 from sandbox.spec import ExtractRef
 
 
@@ -51,10 +52,11 @@ def preview(*, actor: Actor, contract: Contract, question: Question) -> Preview:
     try:
         check_can_compute(actor, contract)
         query = checked(question, contract.terms)
-        extracts = extracts_for(query, contract.terms)
+        script = script_for(question.script, contract)
+        extracts = extracts_for(query, contract.terms, script)
         asked = look_up(query, contract.terms, extracts)
         check_lane(asked)
-        decide(contract, facts_for(Action.SUBMIT, contract, query, asked))
+        decide(contract, facts_for(Action.SUBMIT, contract, query, asked, scripted=script is not None))
     except Refused as refused:
         problems = refused.details.get("problems") or [{"code": refused.code, "reason": refused.reason}]
         return Preview(problems=[dict(problem) for problem in problems], runs_left=runs_left)

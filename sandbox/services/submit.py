@@ -13,31 +13,36 @@ from audit.recorder import record
 from audit.refusals import Refused
 from audit.transitions import move
 from audit.use_case import use_case
-from catalog.models import Dataset, Version
 from contracts.decisions import Action, Facts, decide
 from contracts.models import Contract
 from contracts.permissions import check_can_compute
 from contracts.policy.canonical import digest
-from contracts.policy.terms import DatasetTerm, Level, Terms
+from contracts.policy.terms import Terms
 from parties.actors import Actor
 from sandbox import queue
 from sandbox.guard import AggregateQuery, canonical_bytes, check_query, check_sql
 from sandbox.ledger import Asked, check_lane, lock_ledger, look_up, reserve, usage
 from sandbox.models import Computation, Run
-from sandbox.spec import ExtractRef, RunSpec
-from sandbox.states import Failure, RunState
+from sandbox.reads import extracts_for, script_for
+from sandbox.releasing import end_run
+from sandbox.spec import RunSpec
+from sandbox.states import TERMINAL, Failure, RunState
 from sandbox.uses import uses_of
 
-MAX_WAITING = 20  # runs of one contract that may wait or run at once
+MAX_WAITING = 20  # runs of one contract that may wait, run or be reviewed at once
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """SQL text, or the structured form of the same (AggregateQuery as JSON): exactly one of them."""
+    """SQL text, or the structured form of the same (AggregateQuery as JSON): exactly one of them.
+
+    `script`: uid of the script whose prepared records are asked in place of the dataset's own; "" for those.
+    """
 
     text: str = ""
     query: dict[str, Any] | None = None
     title: str = ""
+    script: str = ""
 
 
 def checked(question: Question, terms: Terms) -> AggregateQuery:
@@ -63,17 +68,18 @@ def submit(*, actor: Actor, contract: Contract, question: Question) -> Run:
     check_can_compute(actor, contract)
     assert actor.user is not None
     query = checked(question, contract.terms)
-    extracts = extracts_for(query, contract.terms)
+    script = script_for(question.script, contract)
+    extracts = extracts_for(query, contract.terms, script)
     lock_ledger()
     asked = look_up(query, contract.terms, extracts)
     check_lane(asked)
-    permit = decide(contract, facts_for(Action.SUBMIT, contract, query, asked))
-    if contract.runs.filter(state__in=[RunState.QUEUED, RunState.RUNNING]).count() >= MAX_WAITING:
+    permit = decide(contract, facts_for(Action.SUBMIT, contract, query, asked, scripted=script is not None))
+    if contract.runs.exclude(state__in=TERMINAL).count() >= MAX_WAITING:
         raise Refused("run.too_many", _("Too many runs of this contract are waiting. Let some finish first."))
     spec = RunSpec(contract=permit.digest, query=digest(canonical_bytes(query)), extracts=extracts)
     computation = Computation.objects.create(
         contract=contract, author=actor.user, title=question.title[:120], text=question.text,
-        query=query.to_json(), digest=spec.query,
+        query=query.to_json(), digest=spec.query, script=script,
     )  # fmt: skip
     run = Run(
         computation=computation, contract=contract, submitted_by=actor.user, spec=spec.to_json(),
@@ -88,6 +94,7 @@ def submit(*, actor: Actor, contract: Contract, question: Question) -> Run:
         Event.RUN_QUEUED, actor=actor, about=run, contract=contract.audit_ref, policy=spec.contract,
         query=spec.query, extracts=[f"sha256:{e.sha256}" for e in spec.extracts], attempt=0,
         answer=asked.key, lane=asked.lane.value, charge=asked.charge,
+        script=script.digest if script else "",
     )  # fmt: skip
     queue.nudge(run.uid)
     return run
@@ -109,6 +116,8 @@ def cancel(*, actor: Actor, run: Run) -> Run:
         if run.charged and run.attempts == 0:  # no data was touched
             contract.runs_used -= 1
             contract.save(update_fields=["runs_used"])
+    elif run.state == RunState.IN_REVIEW:
+        end_run(run, Failure.REQUESTED)
     elif run.state == RunState.RUNNING:
         run.cancel_requested = True
         run.save(update_fields=["cancel_requested"])
@@ -117,7 +126,9 @@ def cancel(*, actor: Actor, run: Run) -> Run:
     return run
 
 
-def facts_for(action: Action, contract: Contract, query: AggregateQuery, asked: Asked) -> Facts:
+def facts_for(
+    action: Action, contract: Contract, query: AggregateQuery, asked: Asked, *, scripted: bool
+) -> Facts:
     """The facts of a computation. `runs_used` does not count the run in question; a repeat costs nothing at all."""
     used, joined = uses_of(query, contract.terms)
     counted = action is not Action.SUBMIT or asked.repeated
@@ -128,34 +139,6 @@ def facts_for(action: Action, contract: Contract, query: AggregateQuery, asked: 
         runs_used=runs_used,
         used=used,
         joined=joined,
+        scripted=scripted,
         **usage(contract, asked),
     )
-
-
-def extracts_for(query: AggregateQuery, terms: Terms) -> tuple[ExtractRef, ...]:
-    return tuple(extract_for(term) for term in terms.datasets if term.name in query.sources)
-
-
-def extract_for(term: DatasetTerm) -> ExtractRef:
-    """The newest published version that still has every column of the contract as it was signed."""
-    dataset = Dataset.objects.filter(uid=term.uid.removeprefix("urn:uuid:")).first()
-    version = dataset.current if dataset else None
-    if version is None or not _fits(term, version):
-        raise Refused(
-            "dataset.no_version",
-            _("The dataset %(name)s has no published version that fits the contract.") % {"name": term.name},
-            dataset=term.name,
-        )
-    return ExtractRef(
-        table=term.name, dataset_uid=term.uid.removeprefix("urn:uuid:"), version_uid=str(version.uid),
-        number=version.number, rows=version.rows or 0, sha256=version.sha256, sm3=version.sm3,
-    )  # fmt: skip
-
-
-def _fits(term: DatasetTerm, version: Version) -> bool:
-    schema = version.schema
-    columns = [(c, schema.column(c.name)) for c in term.columns]
-    has_unit = (term.unit is None) == (schema.unit is None)
-    constant = {c.name for c in term.columns if c.level is Level.UNIT}
-    same = all(found is not None and found.type is c.type and found.scale == c.scale for c, found in columns)
-    return has_unit and same and constant <= version.constant_columns

@@ -21,7 +21,7 @@ from contracts.states import Part
 from parties.actors import Actor
 from sandbox import queue
 from sandbox.models import Trial
-from sandbox.services.submit import extract_for
+from sandbox.reads import extract_for
 from sandbox.spec import ExtractRef
 from sandbox.states import TrialState
 

@@ -31,7 +31,10 @@ STORIES = {
     "contract": "The last signature puts it in force. Expiry here is only the mark: every decision reads the clock "
     "against the signed document itself.",
     "run": "A running row has a claim and a lease. A worker that dies leaves a lease that runs out; the sweep queues the "
-    "run again, three attempts at most. Failed and cancelled always say why.",
+    "run again, three attempts at most. What was asked of records that a script prepared waits for two reviewers. "
+    "Failed and cancelled always say why.",
+    "script": "Two reviewers approve it, or one refuses it. An approved one is run under a lease, once; what it made, or "
+    "that it made nothing, is final.",
     "trial": "What terms would withhold, for a decider before the decision. It waits under a claim and a lease until a worker "
     "has computed it; the sweep sends it again, three attempts and ten minutes at most.",
 }
@@ -55,7 +58,7 @@ def page() -> str:
 def _section(machine: type) -> Iterator[str]:
     states = type(next(iter(machine.MOVES)))
     first = next(iter(states))
-    yield f"## {machine.KIND.capitalize()} (`{machine._meta.app_label}/states.py`)\n"
+    yield f"## {machine.KIND.capitalize()} (`{states.__module__.replace('.', '/')}.py`)\n"
     yield f"{STORIES[machine.KIND]}\n"
     yield "```mermaid\nstateDiagram-v2"
     yield f"    [*] --> {first}"

@@ -13,6 +13,7 @@ from audit.events import PAYLOAD, TEXT, Event
 from audit.transitions import Stateful
 from catalog.states import DatasetState, VersionState
 from contracts.states import ContractState, RequestState
+from sandbox.scripts.states import ScriptState
 from sandbox.states import RunState, TrialState
 from tests.architecture.source import calls, dotted, modules, name_of
 
@@ -23,6 +24,7 @@ MACHINES = {
     "request": (RequestState, RequestState.FILED),
     "contract": (ContractState, ContractState.DRAFTED),
     "run": (RunState, RunState.QUEUED),
+    "script": (ScriptState, ScriptState.IN_REVIEW),
     "trial": (TrialState, TrialState.WAITING),
 }
 STATEFUL = {model.KIND: model for model in apps.get_models() if issubclass(model, Stateful)}

@@ -284,4 +284,5 @@ def test_a_run_of_a_released_contract_shows_providers_no_result(city, contract):
         assert answer.status_code == 200
         assert set(answer.json()) == {
             "uid", "title", "contract", "state", "state_since", "queued", "cancel_requested", "failure", "failure_text", "release",
+            "script",
         }  # fmt: skip

@@ -31,6 +31,7 @@ from parties.models import Organization, User
 from parties.roles import OrganizationKind, Role
 from sandbox.models import Release
 from sandbox.services import execute
+from sandbox.services.scripts import submit_script
 from sandbox.services.submit import Question, submit
 from sandbox.services.trials import try_terms
 from tests import factories
@@ -40,16 +41,19 @@ from tests.worlds import give_made_up
 pytestmark = pytest.mark.django_db
 
 SQL = "SELECT district, SUM(kwh) AS kwh FROM grid_load GROUP BY district"
+SCRIPT = 'emit(extracts["grid_load"].to_table())'
 NO_NUMBER = 987_654_321
 ABSENT = {
     "dataset_name": "grid_xxxx", "request": uuid.UUID(int=1), "contract": uuid.UUID(int=2), "run": uuid.UUID(int=3),
-    "release": uuid.UUID(int=4), "trial": uuid.UUID(int=5), "entry": NO_NUMBER, "dataset_pk": NO_NUMBER, "version_pk": NO_NUMBER,
+    "release": uuid.UUID(int=4), "trial": uuid.UUID(int=5), "script": uuid.UUID(int=6), "entry": NO_NUMBER,
+    "dataset_pk": NO_NUMBER, "version_pk": NO_NUMBER,
     "source_pk": NO_NUMBER, "organization_pk": NO_NUMBER, "user_pk": NO_NUMBER,
 }  # fmt: skip
 # A body that every form and every door of the API finds something in.
 BODY = {
     "outcome": "grant", "reason": "reason", "confirm": "on", "digest": "sha256:0", "sql": SQL, "mode": "sql", "title": "x",
     "how": "sql", "post": "yes", "password1": "Spring-2026-x", "password2": "Spring-2026-x", "organization": "1", "file": "",
+    "dataset": "grid_load", "source": SCRIPT, "verdict": "refuse", "note": "x",
 }  # fmt: skip
 
 
@@ -61,6 +65,7 @@ class World:
     request: uuid.UUID
     contract: uuid.UUID
     run: uuid.UUID
+    script: uuid.UUID
     release: uuid.UUID
     trial: uuid.UUID
     entry: int
@@ -91,7 +96,16 @@ def world(published_log) -> World:
     dataset = factories.published_dataset(city.power, "grid_load", visibility=Visibility.NAMED)
     show_to(actor=acting, dataset=dataset, organization=city.enterprise.organization)
     source = register_source(actor=acting, name="grid", url="postgresql://u:p@db.example.org/grid")
-    contract = factories.signed_contract(city.enterprise, [dataset], city.deciders)
+    contract = factories.signed_contract(
+        city.enterprise, [dataset], city.deciders, limits={"allow_scripts": 1}
+    )
+    script = submit_script(
+        actor=factories.actor(city.enterprise),
+        contract=contract,
+        dataset="grid_load",
+        source=SCRIPT,
+        title="x",
+    )
     done, waiting = (
         submit(actor=factories.actor(city.enterprise), contract=contract, question=Question(text=SQL))
         for _ in range(2)
@@ -105,7 +119,7 @@ def world(published_log) -> World:
     released = Release.objects.get(run=done)
     published_log.publish()
     return World(
-        dataset_name=dataset.name, request=contract.request.uid, contract=contract.uid, run=waiting.uid,
+        dataset_name=dataset.name, request=contract.request.uid, contract=contract.uid, run=waiting.uid, script=script.uid,
         release=released.uid, trial=trial.uid, entry=Entry.objects.order_by("-seq").first().seq, dataset_pk=dataset.pk,
         version_pk=dataset.versions.get().pk, source_pk=source.pk, organization_pk=city.enterprise.organization.pk,
         user_pk=city.enterprise.pk, city=city,

@@ -16,7 +16,7 @@ from audit.models import Entry
 from audit.refusals import Refused
 from catalog.schema import Schema
 from contracts.models import Contract
-from dataspace.portal.release_page import EvidencePage
+from dataspace.portal.evidence_page import evidence_of
 from sandbox.formats import from_ipc
 from sandbox.models import Answer, Release, Run
 from sandbox.services import execute
@@ -302,7 +302,7 @@ def test_reviewers_see_what_was_audited_together(city, contract, worker):
     assert run.state == RunState.RELEASED
     (compared,) = run.answer.compared
     assert compared["linked"] is True
-    assert "Audited together with 1 of them" in EvidencePage(run.release, None, "").comparison
+    assert "Audited together with 1 of them" in evidence_of(run.release, None, "").comparison
 
 
 # --- The ledger itself --------------------------------------------------------------------------------------

@@ -165,10 +165,10 @@ def test_findings_without_number_are_counted_and_the_first_are_told(city, monkey
     sql("UPDATE parties_user SET event_id = gen_random_uuid()")
     with caplog.at_level(logging.ERROR, "audit.reconciliation"):
         outcome = reconcile(actor=CONSOLE)
-    assert (outcome.number, len(outcome.findings)) == (6, 2)
+    assert (outcome.number, len(outcome.findings)) == (7, 2)
     said = [record.getMessage() for record in caplog.records]
     assert said[0].startswith(f"no_entry: account {outcome.findings[0].ref}: The row has no entry")
-    assert said[-1] == "and more: 6 in all"
+    assert said[-1] == "and more: 7 in all"
 
 
 # --- What is on record ------------------------------------------------------------------------------------

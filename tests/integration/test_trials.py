@@ -27,9 +27,9 @@ from sandbox.isolation.outcome import Outcome as Ended
 from sandbox.isolation.outcome import Status
 from sandbox.kept import store
 from sandbox.models import Answer, Release, Run, Trial
+from sandbox.reads import extract_for
 from sandbox.selectors import get_trial, visible_trials
 from sandbox.services import trials
-from sandbox.services.submit import extract_for
 from sandbox.services.trials import try_terms
 from sandbox.source import plain
 from sandbox.states import TrialFailure, TrialState

@@ -35,6 +35,7 @@ ALL = Facts(
     charge=0,
     spent=0,
     spent_on=(),
+    scripted=False,
     protected_by=DisclosureTerms(),
     released_at=NOW - timedelta(days=1),
 )
@@ -67,6 +68,7 @@ def test_what_keeps_to_the_contract_is_permitted_at_every_step(action: Action) -
         ({"answers": 200}, "contract.answers", BEFORE),
         ({"answers": None}, "contract.fact_missing", BEFORE),
         ({"refusals": 20}, "contract.lane_closed", BEFORE),
+        ({"scripted": True}, "contract.no_scripts", BEFORE),
         ({"lane": Lane.PRIVATE}, "contract.lane", BEFORE),
         ({"runs_used": 100}, "contract.quota", BEFORE),
         ({"runs_used": None}, "contract.fact_missing", BEFORE),

@@ -43,7 +43,7 @@ def test_the_strictest_terms_satisfy_both_providers(a: DisclosureTerms, b: Discl
 
 
 def test_each_parameter_takes_its_stricter_value() -> None:
-    mild = DisclosureTerms(5, 1, 90, 5, 1, 0, 5, 5000, 5, 1, 500, 50)
+    mild = DisclosureTerms(5, 1, 90, 5, 1, 0, 5, 5000, 5, 1, 500, 50, 1)
     harsh = DisclosureTerms(20, 3, 70, 20, 10, 2, 2, 100, 20, 0, 50, 5)
     assert strictest(mild, harsh) == harsh
     assert not is_as_strict(mild, harsh)

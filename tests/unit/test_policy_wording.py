@@ -34,7 +34,11 @@ def test_every_contract_can_be_told_in_both_languages_in_the_same_order(terms: T
         for d in terms.datasets
         if d.lanes != {Lane.TABLE}
     )
-    assert len(chinese) == len(english) == 18 + columns + lanes + (terms.privacy is not None)
+    assert (
+        len(chinese)
+        == len(english)
+        == 18 + columns + lanes + (terms.privacy is not None) + terms.disclosure.allow_scripts
+    )
     assert all(label and said for label, said in chinese + english)
 
 

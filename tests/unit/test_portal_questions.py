@@ -116,9 +116,10 @@ def test_every_limit_of_a_contract_has_its_words() -> None:
     terms = DisclosureTerms(11, 3, 77, 13, 7, 4, 5, 1234, 17, 0, 421, 29)
     words = " ".join(limits_in_words(terms))
     for field in fields(terms):
-        if field.name != "show_zeros":
+        if field.name not in {"show_zeros", "allow_scripts"}:
             assert str(getattr(terms, field.name)) in words, field.name
     assert limits_in_words(replace(terms, show_zeros=1)) != limits_in_words(terms)
+    assert limits_in_words(replace(terms, allow_scripts=1)) != limits_in_words(terms)
 
 
 def test_rules_without_effect_are_not_claimed() -> None:

@@ -28,6 +28,7 @@ LIMITS: dict[str, StrOrPromise] = {
     "show_zeros": _("Empty cells shown as 0 (1 = yes, 0 = no)"),
     "max_releases": _("Different tables, at most"),
     "max_refusals": _("Refusals that depend on data before exact tables close"),
+    "allow_scripts": _("Reviewed scripts may prepare the records"),
     "contract_budget": _("Privacy budget of the contract (millionths of rho)"),
     "query_budget": _("… of it for one question, at most"),
     "delta_exponent": _("Delta of the guarantee: 10 to the minus"),
@@ -36,6 +37,8 @@ LIMITS: dict[str, StrOrPromise] = {
     "max_runs": _("Computations, at most"),
     "retention_days": _("Days a result can be downloaded, at most"),
 }
+SCRIPTS = "allow_scripts"  # a yes or no; the other limits are numbers
+NUMBERS = tuple(name for name in LIMIT_NAMES if name != SCRIPTS)
 LANES: dict[Lane, StrOrPromise] = {
     Lane.TABLE: _("exact tables"),
     Lane.PERTURBED: _("small changes (cell key)"),
@@ -89,7 +92,12 @@ class DecisionForm(forms.Form):
         if trying:
             self.fields["outcome"].required = self.fields["reason"].required = False
         standing = standing_limits(terms) if terms else {}
-        for name in LIMIT_NAMES:
+        self.fields[SCRIPTS] = forms.BooleanField(
+            label=LIMITS[SCRIPTS], required=False,
+            help_text=_("Only where every decider ticks this. Two reviewers read each script, and each result asked of "
+                        "its records, before it leaves."),
+        )  # fmt: skip
+        for name in NUMBERS:
             low, high = BOUNDS[name]
             default = standing.get(name)
             shown = _("Without an entry: %(value)d") % {"value": default} if default is not None else ""
@@ -159,12 +167,13 @@ class DecisionForm(forms.Form):
 
     @property
     def limits(self) -> dict[str, int]:
-        return {name: value for name in LIMIT_NAMES if (value := self.cleaned_data.get(name)) is not None}
+        numbers = {name: value for name in NUMBERS if (value := self.cleaned_data.get(name)) is not None}
+        return {**numbers, SCRIPTS: 1} if self.cleaned_data.get(SCRIPTS) else numbers
 
     @property
     def limit_fields(self) -> list[forms.BoundField]:
         """Those that count in every contract."""
-        return [self[name] for name in LIMIT_NAMES if name not in PRIVATE_LIMITS]
+        return [self[name] for name in NUMBERS if name not in PRIVATE_LIMITS]
 
     @property
     def private_fields(self) -> list[forms.BoundField]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from django.contrib import messages
@@ -31,6 +31,7 @@ from dataspace.portal.parts import Crumb, Fact, Tab
 from dataspace.portal.questions import Names, example, in_words
 from dataspace.portal.reference import tables
 from dataspace.portal.rules import limits_in_words
+from dataspace.portal.script_page import ready_scripts
 from dataspace.portal.sqltext import sql_of
 from parties.actors import Actor
 from sandbox.guard import AggregateQuery
@@ -49,19 +50,21 @@ class Asked:
     chosen: Chosen
     sql: str = ""
     title: str = ""
+    script: str = ""  # uid of the one whose records are asked; "" for those published
 
     @classmethod
     def of_post(cls, request: HttpRequest) -> Asked:
+        script = request.POST.get("script", "")
         if request.POST.get("way") == FORM:
             chosen = Chosen.of_post(request.POST)
-            return cls(FORM, chosen, title=chosen.title)
+            return cls(FORM, chosen, title=chosen.title, script=script)
         typed = text_question(request.POST)
-        return cls(SQL, Chosen(), sql=typed.text, title=typed.title)
+        return cls(SQL, Chosen(), sql=typed.text, title=typed.title, script=script)
 
     def question(self, contract: Contract, names: Names) -> Question:
         if self.way == FORM:
-            return self.chosen.question(contract.terms, names)
-        return Question(text=self.sql, title=self.title)
+            return replace(self.chosen.question(contract.terms, names), script=self.script)
+        return Question(text=self.sql, title=self.title, script=self.script)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,7 @@ def compute(request: HttpRequest, uid: UUID) -> HttpResponse:
         return _run(request, actor, contract, names, asked)
     answer = _answer(actor, contract, names, asked)
     if step == "edit" and answer.sql:
-        asked = Asked(SQL, Chosen(), sql=answer.sql, title=asked.title)
+        asked = Asked(SQL, Chosen(), sql=answer.sql, title=asked.title, script=asked.script)
     return _page(request, contract, names, asked, answer)
 
 
@@ -139,13 +142,17 @@ def _answer(actor: Actor, contract: Contract, names: Names, asked: Asked) -> Ans
 def _opening(request: HttpRequest, actor: Actor, contract: Contract, names: Names) -> Asked:
     """The question to begin with: that of an earlier run of this contract, or an example its terms answer."""
     before = get_run(actor, request.GET["from"]).computation if request.GET.get("from") else None
+    script = _uuid(request.GET.get("script", ""))
     if before is not None and before.contract_id == contract.pk:
         query, text, title = AggregateQuery.from_json(before.query), before.text, before.title
+        script = str(before.script.uid) if before.script else ""
     else:
-        query, text, title = example(contract.terms, names), "", ""
+        prepared = contract.scripts.filter(uid=script).first() if script else None
+        query, text, title = example(contract.terms, names, prepared.dataset if prepared else ""), "", ""
     way = request.GET.get("way") or (SQL if text else FORM)
     chosen = Chosen.of_query(query, title)
-    return Asked(SQL if way == SQL else FORM, chosen, sql=text or sql_of(query, contract.terms), title=title)
+    sql = text or sql_of(query, contract.terms)
+    return Asked(SQL if way == SQL else FORM, chosen, sql=sql, title=title, script=script)
 
 
 def _page(
@@ -163,7 +170,7 @@ def _page(
         "asked": asked,
         "answer": answer,
         "closed": _closed(contract),
-        "tabs": _tabs(request, asked.way),
+        "tabs": _tabs(request, asked),
         "trail": [
             Crumb(_("Contracts"), address("portal:contracts")),
             Crumb(str(contract.request.scenario)[:40], address("portal:contract", contract.uid)),
@@ -172,14 +179,19 @@ def _page(
         "runs_left": max(terms.max_runs - contract.runs_used, 0),
         "builder": Builder.of(terms, names, asked.chosen) if asked.way == FORM else None,
         "tables": tables(terms, names) if asked.way == SQL else None,
+        "scripts": ready_scripts(contract),
+        "scripts_allowed": bool(terms.disclosure.allow_scripts),
     }
     return render(request, "portal/compute.html", context, status=status)
 
 
-def _tabs(request: HttpRequest, way: str) -> list[Tab]:
+def _tabs(request: HttpRequest, asked: Asked) -> list[Tab]:
     labels = ((FORM, _("Form")), (SQL, _("SQL")))
     source = f"&from={run}" if (run := _uuid(request.GET.get("from", ""))) else ""
-    return [Tab(label, f"{request.path}?way={name}{source}", current=name == way) for name, label in labels]
+    source = source or (f"&script={script}" if (script := _uuid(asked.script)) else "")
+    return [
+        Tab(label, f"{request.path}?way={name}{source}", current=name == asked.way) for name, label in labels
+    ]
 
 
 def _uuid(text: str) -> str:
@@ -193,6 +205,6 @@ def _closed(contract: Contract) -> StrOrPromise:
     """Why nothing can be run under this contract now; "" where something can."""
     facts = Facts(
         action=Act.SUBMIT, now=timezone.now(), runs_used=contract.runs_used, used=(), joined=(),
-        lane=Lane.TABLE, answers=0, refusals=0,  # what a lane has used up is told with the question
+        lane=Lane.TABLE, answers=0, refusals=0, scripted=False,  # what a lane has used up is told with the question
     )  # fmt: skip
     return reason_against(decide, contract, facts)

@@ -13,10 +13,10 @@ from django.views.decorators.http import require_GET, require_safe
 
 from audit.refusals import Refused
 from dataspace.portal.doors import actor_of, address, door
+from dataspace.portal.evidence_page import EvidencePage, PrivateEvidencePage, check_can_review, evidence_of
 from dataspace.portal.forms.statistics import StatisticForm
 from dataspace.portal.parts import Cell, Col, Crumb, Tab, Table
 from dataspace.portal.questions import title_of_computation
-from dataspace.portal.release_page import check_can_review, evidence_of
 from dataspace.portal.rules import outcome_words
 from sandbox.formats import from_ipc
 from sandbox.permissions import check_can_open
@@ -48,21 +48,24 @@ def evidence(request: HttpRequest, uid: UUID) -> HttpResponse:
     check_can_review(actor)
     outcome = request.GET.get("outcome", "")
     page = evidence_of(release, request.GET.get("page"), outcome)
-    tabs = [Tab(_("All"), "?", current=not outcome, count=sum(page.counts.values()))]
-    tabs += [
-        Tab(outcome_words(name), f"?outcome={name}", current=outcome == name, count=count)
-        for name, count in page.counts.items()
-    ]
     context = {
         "release": release,
         "page": page,
-        "tabs": tabs,
+        "tabs": evidence_tabs(page, outcome),
         "trail": [
             Crumb(_("Computations"), address("portal:runs")),
             Crumb(title_of_computation(release.run.computation), address("portal:run", release.run.uid)),
         ],
     }
     return render(request, "portal/release_evidence.html", context)
+
+
+def evidence_tabs(page: EvidencePage | PrivateEvidencePage, outcome: str) -> list[Tab]:
+    tabs = [Tab(_("All"), "?", current=not outcome, count=sum(page.counts.values()))]
+    return tabs + [
+        Tab(outcome_words(name), f"?outcome={name}", current=outcome == name, count=count)
+        for name, count in page.counts.items()
+    ]
 
 
 @require_safe

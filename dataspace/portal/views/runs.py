@@ -74,7 +74,8 @@ def run(request: HttpRequest, uid: UUID) -> HttpResponse:
 def status(request: HttpRequest, uid: UUID) -> HttpResponse:
     """The moving part of the page alone; the whole page anew once the run is over."""
     shown = RunPage(*_found(request, uid))
-    if shown.run.is_over:
+    slow = "review" in request.GET
+    if shown.run.is_over or shown.in_review != slow:  # the page's buttons and pace are others now
         return HttpResponseClientRefresh()
     return render(request, "portal/run_status.html", {"page": shown, "run": shown.run})
 

@@ -104,6 +104,7 @@ class Space:
         facts = Facts(
             action=Action.SUBMIT, now=_within(terms), consumer=terms.assignee, purpose=terms.purpose,
             scenario=terms.scenario, runs_used=self.runs[account], used=used, joined=joined, lane=lane, charge=charge,
+            scripted=False,
             answers=sum(k.table is not None for k in tables), refusals=sum(k.table is None for k in tables),
             spent=sum(k.charge for k in mine),
             spent_on=((terms.datasets[0].uid, sum(k.charge for k in self.ledger.values())),),

@@ -57,7 +57,7 @@ _HERE = "tests.attacks.attacker.space"
 _RULES = "sandbox.disclosure"
 SWITCHES: dict[str, dict[str, Any]] = {
     "language": {f"{_HERE}.check_sql": any_language},
-    "memory": {f"{_HERE}.candidates": lambda *_: [], "sandbox.worker.candidates": lambda *_: []},
+    "memory": {f"{_HERE}.candidates": lambda *_: [], "sandbox.worker.candidates": lambda *_, **__: []},
     "linked audit": {f"{_HERE}.linked": lambda *_: False},
     "complementary suppression": {f"{_RULES}.withholding.suppress": _primary_only},
     "k": {f"{_RULES}.withholding.too_few": _nothing, f"{_RULES}.perturbed.too_few": _nothing},
