@@ -258,6 +258,11 @@ class Version(Stateful):
         return told(left_out) if left_out is not None and self.is_about_someone else left_out
 
     @property
+    def told_size(self) -> int | None:
+        """The same of the bytes: each record's key takes as many, however well the rest is packed."""
+        return told(self.size) if self.size is not None and self.is_about_someone else self.size
+
+    @property
     def constant_columns(self) -> frozenset[str]:
         """Dimensions of which each unit has one value in this version; older profiles know of none."""
         columns = (self.profile or {}).get("columns", [])

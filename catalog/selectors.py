@@ -5,7 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    Exists,
+    F,
+    Func,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+    Subquery,
+    TextField,
+    When,
+)
+from django.db.models.functions import Cast, Least, Length
 from django.utils.translation import gettext_lazy as _
 
 from audit.refusals import Refused
@@ -73,6 +87,10 @@ def with_current(datasets: QuerySet[Dataset]) -> QuerySet[Dataset]:
     )
 
 
+# `Version.told_rows` in SQL: no order tells more than the numbers that are shown.
+_ROUNDED = Func("rows", Least(2 - Length(Cast("rows", TextField())), -1), function="ROUND")
+TOLD_ROWS = Case(When(units=0, then=F("rows")), default=_ROUNDED, output_field=BigIntegerField())
+
 # What a list can be sorted by: title, or rows and time of publication of the current version.
 ORDERS = ("title", "-title", "rows", "-rows", "updated", "-updated")
 
@@ -86,8 +104,8 @@ def in_order(datasets: QuerySet[Dataset], order: str) -> QuerySet[Dataset]:
         current = Version.objects.filter(dataset=OuterRef("pk"), state=VersionState.PUBLISHED).order_by(
             "-number"
         )
-        stored = "rows" if column == "rows" else "published"
-        datasets = datasets.annotate(sorted_by=Subquery(current.values(stored)[:1]))
+        current = current.annotate(wanted=TOLD_ROWS if column == "rows" else F("published"))
+        datasets = datasets.annotate(sorted_by=Subquery(current.values("wanted")[:1]))
         column = "sorted_by"
     by = F(column)
     towards = by.desc(nulls_last=True) if order.startswith("-") else by.asc(nulls_last=True)

@@ -180,13 +180,14 @@ def quality(_request: HttpRequest, _actor: Actor, dataset: Dataset) -> Context:
     meanings = {column.name: column.meaning or column.name for column in version.schema.columns}
     return {
         "profile": profile,
-        "stats": _quality_stats(profile),
+        "stats": _quality_stats(profile, digits=0 if version.is_about_someone else 1),
         "filled": _filled(profile),
         "drawings": _drawings(profile, meanings),
     }
 
 
-def _quality_stats(profile: Profile) -> list[Stat]:
+def _quality_stats(profile: Profile, digits: int) -> list[Stat]:
+    """In whole percents where finer ones could add up to a number of records."""
     parts = profile.quality
     shown = (
         (_("Quality"), parts.score, _("mean of the three")),
@@ -194,7 +195,7 @@ def _quality_stats(profile: Profile) -> list[Stat]:
         (_("Uniqueness"), parts.uniqueness, _("rows that are not repeated")),
         (_("Validity"), parts.validity, _("rows that fitted the schema")),
     )
-    return [Stat(label, f"{value * 100:.1f}", unit="%", note=note) for label, value, note in shown]
+    return [Stat(label, f"{value * 100:.{digits}f}", unit="%", note=note) for label, value, note in shown]
 
 
 def _filled(profile: Profile) -> dict[str, Any] | None:

@@ -87,6 +87,13 @@ def about(value: int | None, version: Version | None = None) -> str:
 
 
 @register.filter
+def about_bytes(version: Version) -> str:
+    """The size of a version's extract as it is told."""
+    size = version.told_size
+    return bytes_iec(size) if size is None or not version.is_about_someone else f"≈ {bytes_iec(size)}"
+
+
+@register.filter
 def number(value: object) -> str:
     """Figures in groups of three, decimals as they are; None is withheld; text stays text."""
     if value is None:

@@ -11,12 +11,16 @@ import pytest
 from django.urls import reverse
 
 from catalog import services as catalog_services
+from catalog.models import Dataset, Version
 from catalog.schema import ColumnKind, Grade, Schema
+from catalog.selectors import TOLD_ROWS
 from catalog.services import show_to
+from catalog.sizes import told
 from catalog.states import VersionState
 from contracts.draft import offered_role
 from dataspace.portal.dataset_tabs import CHARTS
 from dataspace.portal.views.catalog import TABS
+from dataspace.templatetags.look import bytes_iec
 from parties.roles import Role
 from tests import factories
 
@@ -188,7 +192,7 @@ def test_quality_comes_from_the_public_profile_with_charts(client, city):
     factories.published_dataset(city.power)
     response = client.get("/catalog/electricity/", {"tab": "quality"})
     assert 0 < len(response.context["drawings"]) <= CHARTS
-    assert [stat.value for stat in response.context["stats"]][1:] == ["100.0", "100.0", "100.0"]
+    assert [stat.value for stat in response.context["stats"]][1:] == ["100", "100", "100"]
     assert "echarts.min.js" in response.content.decode()
 
 
@@ -303,6 +307,29 @@ def test_the_exact_number_of_records_of_persons_or_enterprises_is_told_nowhere(c
         body = json.dumps(client.get(path).json())
         assert '"rows": 130' in body
         assert '"rows": 126' not in body
+
+
+def test_the_size_and_the_order_of_versions_tell_no_more(client, city):
+    for name, title, enterprises in (("one", "b", 58), ("two", "a", 62), ("three", "c", 52)):
+        rows = factories.electricity_rows(enterprises)
+        size = factories.published_dataset(city.power, name, title=title, rows=rows[:-1]).current.size
+        shown = client.get(f"/catalog/{name}/", {"tab": "versions"}).content.decode()
+        assert f">{bytes_iec(size)}<" not in shown
+        assert f"≈ {bytes_iec(told(size))}" in shown
+    assert found(client.get(CATALOG, {"sort": "-rows"})) == ["two", "one", "three"]
+    assert found(client.get(CATALOG, {"sort": "rows"})) == ["three", "two", "one"]
+    for dataset in Dataset.objects.exclude(name="two"):
+        dataset.versions.update(rows={"one": 115, "three": 119}[dataset.name])
+    assert found(client.get(CATALOG, {"sort": "rows"})) == ["two", "one", "three"], "alike: by title"
+
+
+def test_the_database_rounds_as_the_pages_do(city):
+    factories.published_dataset(city.power)
+    for number in (0, 4, 5, 15, 25, 94, 95, 104, 105, 115, 125, 995, 1049, 1050, 1150, 1250, 99_500, 425_000):
+        for units, said in ((7, told(number)), (None, told(number)), (0, number)):
+            Version.objects.update(rows=number, units=units)
+            version = Version.objects.annotate(wanted=TOLD_ROWS).get()
+            assert (version.wanted, version.told_rows) == (said, said), (number, units)
 
 
 def test_where_the_records_are_nobodys_their_number_is_exact(client, city):
