@@ -13,7 +13,6 @@ from dataclasses import replace
 import pyarrow as pa
 from django.conf import settings
 
-from audit.refusals import Refused
 from contracts.policy.canonical import digest
 from contracts.policy.terms import Terms
 from sandbox import extracts
@@ -68,7 +67,8 @@ class Worker:
             log.error("%s", error)
             end(claimed, Failure.EXTRACT_CHANGED)
         except Exception as error:  # noqa: BLE001  # whatever it is, the run must end in a clear state
-            log.error("run %s: %s", run_uid, where(error))
+            # It may depend on data: told and counted as a refusal, or it would be an oracle that costs nothing.
+            log.error("run %s: an error of our own, counted as a refusal: %s", run_uid, where(error))
             hold(claimed, cause=where(error))
 
     def prepare(self, script_uid: str) -> None:
@@ -200,10 +200,7 @@ class NotReleasable(Exception):
 
 
 def _protected(raw: pa.Table, query: AggregateQuery, terms: Terms) -> Protected:
-    try:
-        protected = protect(raw, query, terms)
-    except (Refused, ValueError, ArithmeticError, pa.ArrowException, KeyError) as error:
-        raise NotReleasable(where(error)) from error
+    protected = protect(raw, query, terms)
     if protected.exposed:
         raise NotReleasable("exposed")
     return protected

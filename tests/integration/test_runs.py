@@ -21,6 +21,7 @@ from contracts.policy.canonical import digest, matches
 from contracts.policy.terms import Level
 from contracts.services.signing import resume_contract, suspend_contract, terminate_contract
 from contracts.states import ContractState
+from sandbox import ledger
 from sandbox.engines import generate
 from sandbox.formats import from_ipc, rows
 from sandbox.guard import AggregateQuery, bare
@@ -28,7 +29,7 @@ from sandbox.isolation.jail import NoSandbox
 from sandbox.isolation.outcome import Outcome, Status
 from sandbox.kept import store
 from sandbox.kept.build import build
-from sandbox.models import Release, Run
+from sandbox.models import Answer, Release, Run
 from sandbox.services import execute
 from sandbox.services.download import download
 from sandbox.services.preview import preview
@@ -313,11 +314,14 @@ def test_a_changed_extract_is_not_computed_on(city, contract, worker, settings):
     assert (fresh(run).state, fresh(run).failure) == (RunState.FAILED, Failure.EXTRACT_CHANGED)
 
 
-def test_an_error_in_protecting_releases_nothing_and_logs_no_data(
-    city, contract, worker, monkeypatch, caplog
+@pytest.mark.parametrize("error", [ValueError, AssertionError, MemoryError])
+def test_an_error_of_our_own_releases_nothing_logs_no_data_and_counts(
+    city, contract, worker, monkeypatch, caplog, error
 ):
+    """It may depend on data, so that it is a refusal like any other to whoever asked."""
+
     def broken(*_args):
-        raise ValueError("secret value 42")
+        raise error("secret value 42")
 
     run = ask(city, contract)
     monkeypatch.setattr("sandbox.worker.protect", broken)
@@ -325,8 +329,10 @@ def test_an_error_in_protecting_releases_nothing_and_logs_no_data(
     run = fresh(run)
     assert (run.state, run.failure) == (RunState.FAILED, Failure.NOT_RELEASABLE)
     assert not Release.objects.exists()
-    assert "not releasable: ValueError" in caplog.text
+    [said] = [r for r in caplog.records if r.levelname == "ERROR"]
+    assert f"an error of our own, counted as a refusal: {error.__name__} at test_runs.py" in said.message
     assert "secret" not in caplog.text
+    assert ledger.refusals(Answer.objects.filter(runs=run), contract) == 1
 
 
 def test_downloads_are_recorded_and_say_where_they_come_from(published_log, city, contract, worker):
