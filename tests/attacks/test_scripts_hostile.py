@@ -50,6 +50,7 @@ from sandbox.services.submit import MAX_WAITING, Question, cancel, submit
 from sandbox.states import Failure, RunState
 from sandbox.worker import Worker
 from tests import factories
+from tests.computed import table
 from tests.factories import DISTRICTS
 from tests.integration.test_scripts import (
     FIRST_MONTH,
@@ -61,7 +62,6 @@ from tests.integration.test_scripts import (
     prepared,
     released,
     submitted,
-    table,
 )
 
 # --- What fitting believes: no database ---------------------------------------------------------------------------

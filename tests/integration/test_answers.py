@@ -17,14 +17,12 @@ from audit.refusals import Refused
 from catalog.schema import Schema
 from contracts.models import Contract
 from dataspace.portal.evidence_page import evidence_of
-from sandbox.formats import from_ipc
 from sandbox.models import Answer, Release, Run
 from sandbox.services import execute
 from sandbox.services.preview import preview
-from sandbox.services.submit import Question, cancel, submit
+from sandbox.services.submit import Question, cancel
 from sandbox.states import Failure, RunState
-from sandbox.worker import Worker
-from tests import factories
+from tests import computed, factories
 from tests.factories import DISTRICTS, ELECTRICITY, MONTHS, electricity_rows
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,18 +39,6 @@ SAME = [
 ]
 
 
-@pytest.fixture(scope="module")
-def worker():
-    made = Worker()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def city():
-    return factories.city()
-
-
 @pytest.fixture
 def dataset(city):
     return factories.published_dataset(city.power)
@@ -64,13 +50,11 @@ def contract(city, dataset):
 
 
 def ask(user, contract, text=SQL) -> Run:
-    return submit(actor=factories.actor(user), contract=contract, question=Question(text=text))
+    return computed.submitted(user, contract, text)
 
 
 def done(worker, user, contract, text=SQL) -> Run:
-    run = ask(user, contract, text)
-    worker.work(str(run.uid))
-    return Run.objects.get(pk=run.pk)
+    return computed.done(worker, user, contract, text)
 
 
 def without(*gone: int, enterprises: int = 60) -> list[dict[str, str]]:
@@ -83,11 +67,11 @@ def test_a_repeat_in_other_words_is_the_same_answer_for_nothing(city, contract, 
     first = done(worker, city.enterprise, contract)
     used = Contract.objects.get(pk=contract.pk).runs_used
     monkeypatch.setattr(worker.pool, "run", lambda *_a, **_k: pytest.fail("nothing is computed for a repeat"))
-    numbers = {(r["district"], r["n"], r["kwh"]) for r in from_ipc(bytes(first.release.table)).to_pylist()}
+    numbers = {(r["district"], r["n"], r["kwh"]) for r in computed.table(first)}
     for text in [SQL, *SAME[:1]]:
         run = done(worker, city.enterprise, contract, text)
         assert (run.state, run.charged, run.answer) == (RunState.RELEASED, False, first.answer)
-    again = from_ipc(bytes(run.release.table)).to_pylist()
+    again = computed.table(run)
     assert {(r["district"], r["count_rows"], r["sum_kwh"]) for r in again} == numbers
     assert Contract.objects.get(pk=contract.pk).runs_used == used
     assert Answer.objects.count() == 1

@@ -40,11 +40,6 @@ def _no_places_taken():
 
 
 @pytest.fixture
-def city():
-    return factories.city()
-
-
-@pytest.fixture
 def contract(city):
     return factories.signed_contract(
         city.enterprise, [factories.published_dataset(city.power)], city.deciders

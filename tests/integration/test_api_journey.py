@@ -12,7 +12,6 @@ from python_calamine import CalamineWorkbook
 
 from audit import sealer
 from audit.verifier.check import verify
-from sandbox.worker import Worker
 from tests import factories
 from tests.api_calls import PROBLEM, Caller, described
 
@@ -27,13 +26,6 @@ ASKED = {
     "term_days": 90,
     "max_runs": 10,
 }
-
-
-@pytest.fixture(scope="module")
-def worker():
-    made = Worker()
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -18,11 +18,6 @@ APPROVE = {"verdict": "approve", "note": "看过"}
 
 
 @pytest.fixture
-def city():
-    return factories.city()
-
-
-@pytest.fixture
 def second(city):
     return factories.account("second", city.bureau.organization, Role.REVIEWER)
 

@@ -38,11 +38,6 @@ def _no_attempts_yet():
 
 
 @pytest.fixture
-def city() -> factories.City:
-    return factories.city()
-
-
-@pytest.fixture
 def administrator(city) -> User:
     return factories.account("admin", city.bureau.organization, Role.MEMBER, Role.ADMINISTRATOR)
 

@@ -17,7 +17,6 @@ from catalog.models import Dataset
 from dataspace.machine import translations
 from dataspace.portal.differencing_plans import Attack
 from parties.roles import Role
-from sandbox.worker import Worker
 from tests import factories
 from tests.computed import released, submitted
 
@@ -103,13 +102,6 @@ def _compiled():
     trans_real._translations.clear()
 
 
-@pytest.fixture(scope="module")
-def worker():
-    made = Worker()
-    yield made
-    made.close()
-
-
 @pytest.fixture
 def read(client):
     """Reads a page as `user`; returns its English texts."""
@@ -126,11 +118,6 @@ def read(client):
     yield english
     cache.clear()
     translation.activate("en")
-
-
-@pytest.fixture
-def city():
-    return factories.city()
 
 
 @pytest.fixture

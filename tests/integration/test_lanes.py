@@ -14,16 +14,15 @@ from audit.refusals import Refused
 from contracts.models import Contract
 from contracts.policy.terms import Lane, Level
 from sandbox import ledger
-from sandbox.formats import from_ipc
 from sandbox.isolation.outcome import Outcome, Status
 from sandbox.models import Answer, Release, Run
 from sandbox.services import execute
 from sandbox.services.preview import preview
 from sandbox.services.reproduce import reproduce
-from sandbox.services.submit import Question, submit
+from sandbox.services.submit import Question
 from sandbox.states import Failure, RunState
-from sandbox.worker import Worker
 from tests import factories
+from tests.computed import done, submitted, table
 from tests.factories import ELECTRICITY
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,18 +36,6 @@ PRIVATE = {
 PERTURBED = {"electricity.": {"lane": "perturbed"}, "electricity.kwh": {"lane": "perturbed"}}
 
 
-@pytest.fixture(scope="module")
-def worker():
-    made = Worker()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def city():
-    return factories.city()
-
-
 @pytest.fixture
 def dataset(city):
     return factories.published_dataset(city.power)
@@ -58,20 +45,6 @@ def contract_in(city, dataset, lanes, user=None, **limits) -> Contract:
     return factories.signed_contract(
         user or city.enterprise, [dataset], city.deciders, lanes=lanes, limits=limits or None
     )
-
-
-def ask(user, contract, text) -> Run:
-    return submit(actor=factories.actor(user), contract=contract, question=Question(text=text))
-
-
-def done(worker, user, contract, text) -> Run:
-    run = ask(user, contract, text)
-    worker.work(str(run.uid))
-    return Run.objects.get(pk=run.pk)
-
-
-def table(run) -> list[dict[str, object]]:
-    return from_ipc(bytes(run.release.table)).to_pylist()
 
 
 def spent(contract) -> int:
@@ -109,7 +82,7 @@ def test_a_measure_leaves_in_one_lane_whoever_asks(city, dataset, worker):
     assert done(worker, city.enterprise, exact, SUM).state == RunState.RELEASED
     noisy = contract_in(city, dataset, {"electricity.kwh": PRIVATE["electricity.kwh"]}, user=city.rival)
     with pytest.raises(Refused, match=r"lane\.mixed"):
-        ask(city.rival, noisy, SUM)
+        submitted(city.rival, noisy, SUM)
     assert done(worker, city.rival, noisy, COUNT).state == RunState.RELEASED, "counts are another measure"
 
 
@@ -132,7 +105,7 @@ def test_a_private_answer_has_every_cell_with_its_interval(city, dataset, worker
 
 def test_it_is_charged_when_asked_and_never_given_back(city, dataset, worker, monkeypatch):
     contract = contract_in(city, dataset, PRIVATE)
-    run = ask(city.enterprise, contract, SUM)
+    run = submitted(city.enterprise, contract, SUM)
     charged = spent(contract)
     assert charged > 0, "before any data is read"
     with monkeypatch.context() as patch:
@@ -170,7 +143,7 @@ def test_the_contracts_budget_ends(city, dataset, worker):
     for text in (SUM, COUNT):
         assert done(worker, city.enterprise, contract, text).state == RunState.RELEASED
     with pytest.raises(Refused, match=r"contract\.budget"):
-        ask(city.enterprise, contract, "SELECT COUNT(*) AS n FROM electricity")
+        submitted(city.enterprise, contract, "SELECT COUNT(*) AS n FROM electricity")
     assert done(worker, city.enterprise, contract, SUM).state == RunState.RELEASED, "a repeat costs nothing"
 
 
@@ -193,7 +166,7 @@ def test_two_at_once_do_not_overdraw_the_budget(city, dataset):
 
     def one(text: str) -> None:
         try:
-            ask(city.enterprise, contract, text)
+            submitted(city.enterprise, contract, text)
             outcomes.append("ok")
         except Refused as refused:
             outcomes.append(refused.code)
@@ -234,7 +207,7 @@ def test_the_private_lane_says_why_it_is_not_computed_again(city, dataset, worke
 
 def test_a_dead_worker_costs_no_second_draw_that_anyone_sees(city, dataset, worker):
     contract = contract_in(city, dataset, PRIVATE)
-    run = ask(city.enterprise, contract, SUM)
+    run = submitted(city.enterprise, contract, SUM)
     assert execute.claim(str(run.uid)) is not None
     Run.objects.filter(pk=run.pk).update(lease=timezone.now() - timedelta(seconds=1))
     execute.sweep()

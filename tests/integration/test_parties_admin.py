@@ -16,11 +16,6 @@ from tests import factories
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def city():
-    return factories.city()
-
-
 def signed_in(user: User) -> Client:
     client = Client()
     client.force_login(user)

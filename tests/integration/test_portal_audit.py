@@ -34,11 +34,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def city():
-    return factories.city()
-
-
-@pytest.fixture
 def contract(city):
     return factories.signed_contract(
         city.enterprise, [factories.published_dataset(city.power)], city.deciders

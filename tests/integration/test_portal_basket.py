@@ -24,11 +24,6 @@ SAID = {
 
 
 @pytest.fixture
-def city() -> factories.City:
-    return factories.city()
-
-
-@pytest.fixture
 def electricity(city):
     return factories.published_dataset(city.power)
 

@@ -30,11 +30,6 @@ CATALOG = "/catalog/"
 ENGLISH = {"accept-language": "en"}
 
 
-@pytest.fixture
-def city() -> factories.City:
-    return factories.city()
-
-
 def found(response) -> list[str]:
     return [row.dataset.name for row in response.context["found"]]
 

@@ -23,11 +23,6 @@ HTMX = {"HX-Request": "true"}
 
 
 @pytest.fixture
-def city():
-    return factories.city()
-
-
-@pytest.fixture
 def contract(city):
     datasets = [factories.published_dataset(city.power), factories.water_dataset(city.water)]
     return factories.signed_contract(city.enterprise, datasets, city.deciders)

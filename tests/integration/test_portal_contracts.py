@@ -18,11 +18,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def city() -> factories.City:
-    return factories.city()
-
-
-@pytest.fixture
 def drafted(city):
     return factories.drafted_contract(
         city.enterprise, [factories.published_dataset(city.power)], city.deciders

@@ -23,11 +23,6 @@ PAGE = "/differencing/"
 
 
 @pytest.fixture
-def city():
-    return factories.city()
-
-
-@pytest.fixture
 def client(client, city):
     client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
     client.force_login(city.enterprise)

@@ -16,25 +16,12 @@ from audit.sealer import seal_all
 from contracts.services.signing import suspend_contract, terminate_contract
 from parties.roles import OrganizationKind, Role
 from sandbox.models import Release
-from sandbox.worker import Worker
 from tests import factories
 from tests.computed import released
 
 pytestmark = pytest.mark.django_db
 
 FORMATS = ("csv", "xlsx", "parquet", "receipt")
-
-
-@pytest.fixture(scope="module")
-def worker():
-    made = Worker()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def city():
-    return factories.city()
 
 
 @pytest.fixture

@@ -15,23 +15,10 @@ from sandbox.models import Run
 from sandbox.services.execute import claim
 from sandbox.services.submit import cancel
 from sandbox.states import Failure, RunState
-from sandbox.worker import Worker
 from tests import factories
 from tests.computed import SQL, released, submitted
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(scope="module")
-def worker():
-    made = Worker()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def city():
-    return factories.city()
 
 
 @pytest.fixture

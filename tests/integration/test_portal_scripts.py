@@ -17,7 +17,6 @@ from sandbox.services.reviews import review_run, review_script
 from sandbox.services.scripts import submit_script
 from sandbox.services.submit import Question, submit
 from sandbox.states import RunState
-from sandbox.worker import Worker
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -25,18 +24,6 @@ pytestmark = pytest.mark.django_db
 SQL = "SELECT district, COUNT(DISTINCT credit_code) AS n, SUM(kwh) AS kwh FROM electricity GROUP BY district"
 SAME = 'emit(extracts["electricity"].to_table())\n'
 WORDS = {"verdict": "approve", "note": "看过,只整理记录。"}
-
-
-@pytest.fixture(scope="module")
-def worker():
-    made = Worker()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def city():
-    return factories.city()
 
 
 @pytest.fixture

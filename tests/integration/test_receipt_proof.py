@@ -15,18 +15,10 @@ from audit.verifier.note import Key
 from audit.verifier.result import Verdict
 from sandbox.models import Release
 from sandbox.receipt_proof import receipt_proof
-from sandbox.worker import Worker
 from tests import factories
 from tests.computed import released
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(scope="module")
-def worker():
-    made = Worker()
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -36,24 +36,12 @@ from sandbox.services.preview import preview
 from sandbox.services.reproduce import reproduce
 from sandbox.services.submit import Question, cancel, submit
 from sandbox.states import Failure, RunState
-from sandbox.worker import Worker
 from tests import factories
+from tests.computed import submitted
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SQL = "SELECT district, COUNT(DISTINCT credit_code) AS n, SUM(kwh) AS kwh FROM electricity GROUP BY district"
-
-
-@pytest.fixture(scope="module")
-def worker():
-    made = Worker()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def city():
-    return factories.city()
 
 
 @pytest.fixture
@@ -64,7 +52,7 @@ def contract(city):
 
 
 def ask(city, contract, text=SQL) -> Run:
-    return submit(actor=factories.actor(city.enterprise), contract=contract, question=Question(text=text))
+    return submitted(city.enterprise, contract, text)
 
 
 def fresh(run: Run) -> Run:

@@ -18,7 +18,6 @@ from audit.reconciliation import reconcile
 from audit.refusals import Refused
 from contracts.services.signing import suspend_contract
 from parties.actors import SYSTEM
-from sandbox.formats import from_ipc
 from sandbox.models import Answer, Run, Script
 from sandbox.scripts import preparing
 from sandbox.scripts.states import ScriptState
@@ -26,8 +25,8 @@ from sandbox.services.reviews import review_run, review_script
 from sandbox.services.scripts import submit_script, withdraw_script
 from sandbox.services.submit import Question, cancel, submit
 from sandbox.states import Failure, RunState
-from sandbox.worker import Worker
 from tests import factories
+from tests.computed import table
 from tests.factories import ELECTRICITY, electricity_rows
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -46,18 +45,6 @@ frame = extracts["electricity"].to_table().to_pandas()
 frame["kwh"] = [value / 2 for value in frame["kwh"]]
 emit(pa.Table.from_pandas(frame, preserve_index=False))
 """
-
-
-@pytest.fixture(scope="module")
-def worker():
-    made = Worker()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def city():
-    return factories.city()
 
 
 @pytest.fixture
@@ -103,10 +90,6 @@ def released(run, reviewers) -> Run:
     for user in reviewers:
         review_run(actor=factories.actor(user), run=run, verdict="approve", note="看过")
     return Run.objects.get(pk=run.pk)
-
-
-def table(run) -> list[dict[str, object]]:
-    return from_ipc(bytes(run.release.table)).to_pylist()
 
 
 # --- The whole way --------------------------------------------------------------------------------------------

@@ -12,11 +12,6 @@ from tests import factories
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def city():
-    return factories.city()
-
-
 @pytest.mark.parametrize(
     ("power", "water", "bureau", "allowed"),
     [

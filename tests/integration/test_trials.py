@@ -36,7 +36,6 @@ from sandbox.states import TrialFailure, TrialState
 from sandbox.trials import leases, work
 from sandbox.trials.result import Share, share_of
 from sandbox.trials.tables import measures_in, question, tables_of
-from sandbox.worker import Worker
 from tests import factories
 from tests.api_calls import Caller
 
@@ -47,18 +46,6 @@ PRIVATE = {
     "electricity.kwh": {"lane": "private", "low": 0, "high": 5000},
 }
 PERTURBED = {"electricity.": {"lane": "perturbed"}, "electricity.kwh": {"lane": "perturbed"}}
-
-
-@pytest.fixture(scope="module")
-def worker():
-    made = Worker()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def city():
-    return factories.city()
 
 
 @pytest.fixture
