@@ -132,9 +132,9 @@ class Worker:
         while missed := give(claimed, given, compared):
             assert outline is not None  # only tables are compared
             new = Remembered(question, terms, protected.table, outline)
-            told = Told(question, terms, protected.table, protected.evidence, new.filled)
+            told = Told(question, terms, protected.table, protected.evidence)
             compared |= {answer.pk: self._compare(claimed, new, answer, heart) for answer in missed}
-            if found := [answer for answer in missed if _linked(claimed, told, answer)]:
+            if found := [answer for answer in missed if _linked(claimed, answer)]:
                 beside += found
                 narrowest = self._audit_linked(claimed, told, beside, heart)
                 for one in beside:
@@ -217,14 +217,15 @@ def remembered(answer: Answer) -> Remembered:
 
 
 def told_by(answer: Answer) -> Told:
-    kept, evidence = remembered(answer), from_ipc(bytes(answer.evidence or b""))
-    return Told(kept.query, kept.terms, kept.answer, evidence, kept.filled)
+    table, evidence = (from_ipc(bytes(part or b"")) for part in (answer.table, answer.evidence))
+    return Told(AggregateQuery.from_json(answer.query), answer.contract.terms, table, evidence)
 
 
-def _linked(claimed: Claimed, told: Told, answer: Answer) -> bool:
+def _linked(claimed: Claimed, answer: Answer) -> bool:
     """Whether an earlier answer is from the same bytes, and cells of both are sums over the same rows."""
     extracts = [ExtractRef(**extract) for extract in answer.extracts]
-    return _digests(extracts) == _digests(claimed.spec.extracts) and linked(told, told_by(answer))
+    same = _digests(extracts) == _digests(claimed.spec.extracts)
+    return same and linked(claimed.asked.query, AggregateQuery.from_json(answer.query))
 
 
 def _moved(claimed: Claimed, answer: Answer) -> bool:

@@ -23,16 +23,17 @@ import pyarrow as pa
 
 from contracts.policy.strictest import strictest
 from contracts.policy.terms import Terms
+from sandbox.disclosure.alike import Tables, lacking, with_all_counts
 from sandbox.disclosure.complementary import Rules, merged
 from sandbox.disclosure.findings import Key, Rule
 from sandbox.disclosure.grid import Contribution, Grid
 from sandbox.disclosure.intervals import Demand, Interval, Sum, Target
 from sandbox.disclosure.parts import Pulse, audit_in_parts
 from sandbox.disclosure.protection import Levels
-from sandbox.disclosure.refinement import Cell, Kind, Table, Told, axes_of, cells_of, read_joint
-from sandbox.disclosure.withholding import rules_for
+from sandbox.disclosure.refinement import Cell, Told, axes_of, cells_of, read_joint
+from sandbox.disclosure.withholding import SUMMED, rules_for
 from sandbox.engines.joint import counted_totals, joint
-from sandbox.guard.query import Measure
+from sandbox.guard.query import COUNTS, AggregateQuery, ColumnRef, Measure
 
 MAX_ATOMS = (
     20_000  # of one audit; above it, and above so many dimensions, nothing that is sensitive is released
@@ -40,6 +41,9 @@ MAX_ATOMS = (
 MAX_AXES = 6
 
 _DOMINATED = frozenset({Rule.DOMINANCE.value, Rule.P_PERCENT.value, Rule.ALL_ZERO.value})
+
+
+Kind = tuple[ColumnRef | None, bool]  # a column, None for those who are there, and whether it is summed
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +57,15 @@ class Verdict:
     narrowest: float | None
 
 
-def linked(new: Told, old: Told) -> bool:
+def linked(new: AggregateQuery, old: AggregateQuery) -> bool:
     """Whether an earlier answer from the same extracts has a part in the audit of a new one.
 
     Not one by other joins: its numbers are not sums over the same rows. Nor one without a number of what the new one
-    measures: nothing that it tells is in the same equations as anything that the new one tells.
+    measures: nothing that it tells is in the same equations as anything that the new one tells. Counts of whatever may
+    be one number (see `alike`).
     """
-    same = (new.query.sources, new.query.joins) == (old.query.sources, old.query.joins)
-    return same and bool(_patterns(new).keys() & _patterns(old).keys())
+    same = (new.sources, new.joins) == (old.sources, old.joins)
+    return same and bool(_told_by(new) & _told_by(old))
 
 
 class Linked:
@@ -70,11 +75,11 @@ class Linked:
     """
 
     def __init__(self, new: Told, earlier: Sequence[Told]) -> None:
-        self.new, self.query = new, new.query
-        self.all = [new, *earlier]
+        self.new, self.all = new, [new, *earlier]
         self.axes = axes_of(self.all)
+        self.query, terms = with_all_counts(new, earlier)
         limits = strictest(*(one.terms.disclosure for one in self.all))
-        self.terms: Terms = replace(new.terms, disclosure=limits)
+        self.terms: Terms = replace(terms, disclosure=limits)
 
     @property
     def too_large(self) -> bool:
@@ -95,19 +100,25 @@ class Linked:
         Raises: Refused("disclosure.raw").
         """
         tables = read_joint(raw, self.query, self.terms, self.axes)
-        verdicts = []
-        for measures in _patterns(self.new).values():
-            pattern = _Pattern(self, measures[0], tables[measures[0].column], pulse)
-            verdicts.append(pattern.verdict())
+        patterns = [_Pattern(self, measures[0], tables, pulse) for measures in _patterns(self.query).values()]
+        verdicts = [pattern.verdict() for pattern in patterns if pattern.is_told_more]
         shares = [v.narrowest for v in verdicts if v.narrowest is not None]
         return Verdict(all(v.safe for v in verdicts), min(shares, default=None))
 
 
-def _patterns(told: Told) -> dict[Kind, list[Measure]]:
+def _kind(measure: Measure) -> Kind:
+    return measure.column, measure.aggregate in SUMMED
+
+
+def _told_by(query: AggregateQuery) -> set[Kind]:
+    return {kind if kind[1] else (None, False) for kind in map(_kind, query.measures)}
+
+
+def _patterns(query: AggregateQuery) -> dict[Kind, list[Measure]]:
     """Measures that are withheld together: of one column, sums apart from counts."""
     found: dict[Kind, list[Measure]] = {}
-    for measure in told.query.measures:
-        found.setdefault(told.kind(measure), []).append(measure)
+    for measure in query.measures:
+        found.setdefault(_kind(measure), []).append(measure)
     return found
 
 
@@ -132,8 +143,9 @@ class _Lines:
 class _Pattern:
     """The audit of the counts, or of the sums, of one column. Counts are of contributors (see `Levels`)."""
 
-    def __init__(self, linked: Linked, measure: Measure, table: Table, pulse: Pulse) -> None:
-        self.linked, self.measure, self.table, self.pulse = linked, measure, table, pulse
+    def __init__(self, linked: Linked, measure: Measure, tables: Tables, pulse: Pulse) -> None:
+        self.linked, self.measure, self.tables, self.pulse = linked, measure, tables, pulse
+        self.table = table = tables[measure.column]
         self.keys: list[Key] = sorted(c.cell for at, c in table.items() if None not in at)
         self.atoms = [table[key] for key in self.keys]
         rules: Rules = rules_for(measure, linked.terms.disclosure)
@@ -158,7 +170,30 @@ class _Pattern:
         return [(one, self._lines(one, own)) for one in self.linked.all if (own := self._same(one))]
 
     def _same(self, one: Told) -> list[Measure]:
-        return _patterns(one).get(self.linked.new.kind(self.measure), [])
+        return _patterns(one.query).get(_kind(self.measure), [])
+
+    @property
+    def is_told_more(self) -> bool:
+        """Whether the new answer tells a number of this pattern."""
+        new = self.linked.new
+        return bool(self._same(new)) or any(one is new and lines.shown for one, lines in self._alike)
+
+    @cached_property
+    def _alike(self) -> list[tuple[Told, _Lines]]:
+        """Counts of other columns, in the cells of which nobody lacks either: there they are this one."""
+        found = []
+        for one in self.linked.all if self.measure.aggregate in COUNTS else ():
+            for measures in _patterns(one.query).values():
+                if measures[0].aggregate in COUNTS and measures[0].column != self.measure.column:
+                    lines = self._lines(one, measures)
+                    atoms = lacking(self.tables, [self.measure.column, measures[0].column])
+                    others = {cell for cell in cells_of(one, self.linked.axes, atoms) if cell is not None}
+                    found.append((one, replace(lines, shown=lines.shown - others)))
+        return found
+
+    @cached_property
+    def _telling(self) -> list[_Lines]:
+        return [lines for _, lines in [*self._answers, *self._alike]]
 
     def _lines(self, one: Told, measures: Sequence[Measure]) -> _Lines:
         cells = cells_of(one, self.linked.axes, self.keys)
@@ -172,14 +207,14 @@ class _Pattern:
 
     def _equations(self) -> list[Sum]:
         """What is published, each once, less what follows from finer cells of one answer."""
-        rows = {lines.atoms[cell] for _, lines in self._answers for cell in lines.shown & lines.atoms.keys()}
-        return sorted(row for row in rows if all(lines.tells(row) < 2 for _, lines in self._answers))
+        rows = {lines.atoms[cell] for lines in self._telling for cell in lines.shown & lines.atoms.keys()}
+        return sorted(row for row in rows if all(lines.tells(row) < 2 for lines in self._telling))
 
     def _targets(self) -> Iterator[Target]:
         yield from self._withheld()
         for parts, whole in self._totals():
             # What one answer publishes, or is the sum of what it publishes, kept the rules of its own contract.
-            if self.rules.breaks(whole) and not any(lines.tells(parts) for _, lines in self._answers):
+            if self.rules.breaks(whole) and not any(lines.tells(parts) for lines in self._telling):
                 yield Target(parts, self.levels.demand(whole))
 
     def _withheld(self) -> Iterator[Target]:

@@ -16,7 +16,6 @@ import pyarrow as pa
 from contracts.policy.terms import ColumnTerm, Level, Terms
 from sandbox.disclosure.findings import Key
 from sandbox.disclosure.grid import Contribution, contribution_of, inconsistent
-from sandbox.disclosure.withholding import SUMMED
 from sandbox.engines.joint import Axis
 from sandbox.engines.raw import raw_schema
 from sandbox.guard.bare import dimension_label
@@ -26,26 +25,17 @@ from sandbox.guard.query import AggregateQuery, ColumnRef, Measure
 
 _OUTSIDE: Final = object()  # a value that the question leaves out
 _INSIDE: Final = object()  # one that it keeps and does not tell from others
-Kind = tuple[ColumnRef | None, bool]  # a column, None for the rows, and whether it is summed
 Cell = tuple[Hashable, ...]  # of an answer: for each of its dimensions the value
 
 
 @dataclass(frozen=True)
 class Told:
-    """`query`: bare. `answer`: the protected table. `evidence`: what the rules saw of it.
-
-    `filled`: see `memory.Remembered`; a count of such a column is one of the rows.
-    """
+    """`query`: bare. `answer`: the protected table. `evidence`: what the rules saw of it."""
 
     query: AggregateQuery
     terms: Terms
     answer: pa.Table
     evidence: pa.Table
-    filled: frozenset[ColumnRef] = frozenset()
-
-    def kind(self, measure: Measure) -> Kind:
-        summed = measure.aggregate in SUMMED
-        return (None if measure.column in self.filled and not summed else measure.column, summed)
 
     @cached_property
     def texts(self) -> dict[ColumnRef, dict[Hashable, str]]:

@@ -64,8 +64,8 @@ class Exposed(Exception):
 class World:
     """Asks as the product does: each answer protected by itself, then audited with all before it."""
 
-    def __init__(self, rows: Sequence[Row], terms: Terms = GUARDED) -> None:
-        data = pd.DataFrame(rows, columns=["firm", *COLUMNS, "tax"])
+    def __init__(self, rows: Sequence[Row], terms: Terms = GUARDED, **more: int) -> None:
+        data = pd.DataFrame(rows, columns=["firm", *COLUMNS, "tax"]).assign(**more)
         data["_unit"] = data["firm"].astype("int32")
         data["firm"] = data["firm"].astype("uint64")
         data["tax"] = data["tax"].astype("Int64")
@@ -75,7 +75,7 @@ class World:
 
     def ask(self, text: str, terms: Terms | None = None) -> Verdict:
         new = self.tell(text, terms or self.terms)
-        together = Linked(new, [old for old in self.told if linked(new, old)])
+        together = Linked(new, [old for old in self.told if linked(new.query, old.query)])
         verdict = together.verdict(self.engine.sql(together.sql).to_arrow_table())
         if verdict.safe:
             self.told.append(new)
@@ -87,9 +87,7 @@ class World:
         protected = protect(raw, query, terms)
         if protected.exposed:
             raise Exposed
-        outline = self.engine.sql(overlap.outline(query, terms)).to_arrow_table()
-        filled = Remembered(query, terms, protected.table, outline).filled
-        return Told(query, terms, protected.table, protected.evidence, filled)
+        return Told(query, terms, protected.table, protected.evidence)
 
     def close_pairs(self, one: Told, other: Told) -> bool:
         """Whether the comparison of pairs would refuse already."""
@@ -212,14 +210,15 @@ def _shown(world: World) -> list[dict[str, object]]:
 
 
 def test_what_shares_no_measure_or_rows_has_no_part_in_the_audit() -> None:
-    world = World(PAIR)
-    counts, sums, both = (
-        world.tell(by("band", measure=m), GUARDED) for m in ("count(*)", "sum(tax)", "count(*), sum(tax)")
+    counts, sums, both, values = (
+        bare(check_sql(by("band", measure=m), GUARDED), GUARDED)
+        for m in ("count(*)", "sum(tax)", "count(*), sum(tax)", "count(tax)")
     )
     assert not linked(counts, sums)
     assert linked(counts, both)
-    joined = replace(counts.query, sources=("firms", "loans"))
-    assert not linked(counts, replace(counts, query=joined))
+    assert linked(counts, values), "where nobody lacks a value, they are one number"
+    assert not linked(sums, values)
+    assert not linked(counts, replace(counts, sources=("firms", "loans")))
 
 
 @pytest.mark.parametrize("order", [("count(*)", "count(tax)"), ("count(tax)", "count(distinct firm)")])
@@ -231,6 +230,39 @@ def test_counts_of_a_column_that_is_never_empty_are_counts_of_rows(order: tuple[
     world = World(empty)
     assert world.ask(by("band", measure=order[0])).safe
     assert world.ask(by("size", measure=order[1])).safe, "the two counts are of different contributors"
+
+
+EITHER_WAY = [("count(*)", "count(tax)"), ("count(tax)", "count(*)"), ("count(tax)", "count(distinct firm)")]
+
+
+@pytest.mark.parametrize(("first", "second"), EITHER_WAY)
+@pytest.mark.parametrize("order", [("band", "size"), ("size", "band")])
+def test_a_column_that_some_lack_elsewhere_is_a_count_of_all_where_nobody_lacks_it(
+    first: str, second: str, order: tuple[str, str]
+) -> None:
+    """Ten of size z have no tax. That does not keep anybody from subtracting what is told of size x."""
+    rows = [*PAIR, *((500 + i, "mid", "z", "01", None if i < 10 else 1000) for i in range(20))]
+    world = World(rows)
+    assert world.ask(by(order[0], measure=first)).safe
+    assert not world.ask(by(order[1], measure=second)).safe
+    assert World(rows).ask(by(order[1], measure=second)).safe, "alone it is safe"
+
+
+def test_who_lacks_a_value_does_not_hide_those_who_have_one() -> None:
+    """Twelve of low are there, four of them with a tax: all may be counted, the four may not."""
+    world = World([*PAIR, *((500 + i, "low", "x", "01", None) for i in range(8))])
+    assert world.ask(by("band")).safe
+    assert not world.ask(by("size", measure="count(tax)")).safe
+
+
+def test_two_columns_that_nobody_lacks_count_the_same_in_contracts_that_have_one_each() -> None:
+    pay = ColumnTerm("pay", ColumnType.INTEGER, ColumnRole.MEASURE, (), tuple(Aggregate)[2:])
+    [firms] = GUARDED.datasets
+    other = replace(GUARDED, datasets=(replace(firms, columns=(*firms.columns[:-1], pay)),))
+    for first, second in [(("pay", other), ("tax", GUARDED)), (("tax", GUARDED), ("pay", other))]:
+        world = World(PAIR, pay=1)
+        assert world.ask(by("band", measure=f"count({first[0]})"), first[1]).safe
+        assert not world.ask(by("size", measure=f"count({second[0]})"), second[1]).safe
 
 
 def test_no_silent_pass_of_what_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -131,7 +131,7 @@ class Space:
         """The linked audit, as the worker asks it."""
         new = _answered(kept, table)
         same = [_answered(old, old.table) for old in given if old.version == kept.version]
-        beside = [old for old in same if linked(new, old)]
+        beside = [old for old in same if linked(new.query, old.query)]
         if not beside:
             return False
         audit = Linked(new, beside)
@@ -198,5 +198,4 @@ def _within(terms: Terms) -> datetime:
 
 def _answered(kept: Kept, table: pa.Table | None) -> Answered:
     assert table is not None
-    filled = Remembered(kept.query, kept.terms, table, kept.outline).filled
-    return Answered(kept.query, kept.terms, table, kept.evidence, filled)
+    return Answered(kept.query, kept.terms, table, kept.evidence)
