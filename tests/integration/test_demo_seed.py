@@ -26,6 +26,7 @@ def test_the_script_waits_for_two_reviewers_and_its_records_can_be_asked(tmp_pat
         seed(say=lambda _words: None, scale=0.02)
     script = Script.objects.get()
     worker = Worker()
+    near_to_many_numbers(worker)
     for name in ("reviewer", "reviewer2"):
         assert scripts_waiting_for(actor(name)).get() == script
         review_script(actor=actor(name), script=script, verdict="approve", note="只取季度平均,不删记录。")
@@ -42,16 +43,12 @@ def test_the_script_waits_for_two_reviewers_and_its_records_can_be_asked(tmp_pat
     assert Run.objects.get(pk=run.pk).state == RunState.RELEASED
 
 
-def test_a_table_near_to_many_numbers_told_before_is_compared_with_each_of_them(tmp_path):
+def near_to_many_numbers(worker: Worker) -> None:
     """Small data bring hundreds of pairs to look at, which are too many for one question to the engine."""
-    with override_settings(DATA_DIR=tmp_path):
-        seed(say=lambda _words: None, scale=0.02)
     contract = Contract.objects.filter(state=ContractState.ACTIVE).order_by("pk").first()
     text = "SELECT industry, COUNT(DISTINCT credit_code) AS n FROM electricity GROUP BY industry"
     run = submit(actor=actor("enterprise"), contract=contract, question=Question(text=text))
-    worker = Worker()
     worker.work(str(run.uid))
-    worker.close()
     run.refresh_from_db()
     assert run.state == RunState.RELEASED, run.cause
     assert len(run.answer.compared) > 0
