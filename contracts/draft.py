@@ -159,9 +159,8 @@ def _lanes(dataset: Dataset, decisions: list[Decision]) -> Choices:
 def _disclosure(grades: list[Grade], limits: list[dict[str, Any]]) -> DisclosureTerms:
     terms = strictest(*(defaults_for(grade) for grade in grades))
     if limits and all(limit.get("allow_scripts") for limit in limits):
-        terms = replace(
-            terms, allow_scripts=1
-        )  # the one limit that deciders loosen, and only all of them together
+        # The one limit that deciders loosen, and only all of them together.
+        terms = replace(terms, allow_scripts=1)
     known = {field.name for field in fields(DisclosureTerms)}
     for limit in limits:
         asked = {name: value for name, value in limit.items() if name in known}

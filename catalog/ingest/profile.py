@@ -148,12 +148,15 @@ def _is_constant(connection: duckdb.DuckDBPyConnection, table: str, unit: str, c
     """Exact. A contract whose terms say `level: unit` rests on it."""
     if unit == "_row":  # each row is a unit
         return True
-    name = cells.name(column)
-    several = (
+    return not connection.execute(several_sql(table, unit, cells.name(column))).fetchall()
+
+
+def several_sql(table: str, unit: str, name: str) -> str:
+    """A row where some unit has several values of a column, null counted as one. All three quoted already."""
+    return (
         f"SELECT 1 FROM {table} GROUP BY {unit} "  # noqa: S608 - names quoted
         f"HAVING min({name}) <> max({name}) OR count({name}) NOT IN (0, count(*)) LIMIT 1"
     )
-    return not connection.execute(several).fetchall()
 
 
 def _category_bars(

@@ -17,6 +17,7 @@ import pyarrow as pa
 from catalog.ingest.digest import Digests, digest
 from catalog.ingest.engine import identifier, literal, run, session
 from catalog.ingest.extract import ROW_GROUP, name_durably
+from catalog.ingest.profile import several_sql
 from catalog.schema import ColumnType
 from contracts.policy.terms import ColumnRole, ColumnTerm, DatasetTerm, Level
 from sandbox.engines.literals import literal as value_of
@@ -116,7 +117,7 @@ def _check(engine: duckdb.DuckDBPyConnection, term: DatasetTerm) -> None:
         "value": "SELECT 1 FROM rows WHERE _unfit LIMIT 1",
         **{f"domain {i}": _outside(column) for i, column in enumerate(dimensions)},
         **{
-            f"level {i}": _several(column, unit)
+            f"level {i}": several_sql("rows", unit, identifier(column.name))
             for i, column in enumerate(dimensions)
             if column.level is Level.UNIT
         },
@@ -131,14 +132,6 @@ def _outside(column: ColumnTerm) -> str:
     values = [value_of(column, text).sql(dialect="duckdb") for text in declared(column).values()]
     inside = f"{name} IN ({', '.join(values)})" if values else "false"
     return f"SELECT 1 FROM rows WHERE {name} IS NOT NULL AND NOT ({inside}) LIMIT 1"  # noqa: S608
-
-
-def _several(column: ColumnTerm, unit: str) -> str:
-    name = identifier(column.name)
-    return (
-        f"SELECT 1 FROM rows GROUP BY {unit} "  # noqa: S608
-        f"HAVING min({name}) <> max({name}) OR count({name}) NOT IN (0, count(*)) LIMIT 1"
-    )
 
 
 def _extract(term: DatasetTerm) -> str:

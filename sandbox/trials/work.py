@@ -19,21 +19,20 @@ from sandbox.disclosure.private.expected import expected_error
 from sandbox.engines import generate
 from sandbox.extracts import ExtractChanged
 from sandbox.guard import AggregateQuery, possible_cells
+from sandbox.heart import Heart
 from sandbox.isolation.jail import NoSandbox
 from sandbox.isolation.outcome import Outcome, Status
 from sandbox.ledger import budgets_under
 from sandbox.models import Answer, Trial
 from sandbox.source import Source, plain
 from sandbox.spec import ExtractRef
-from sandbox.states import TrialFailure
+from sandbox.states import Failure, TrialFailure
 from sandbox.trials import leases
-from sandbox.trials.leases import Held
 from sandbox.trials.result import Noise, Table, Tried, to_json, withheld_of
 from sandbox.trials.tables import Dimensions, measures_in, question, tables_of
 
 log = logging.getLogger("sandbox.trials")
 
-KEEP_SECONDS = 1.0
 BEGIN_SECONDS = 120.0  # after so long no further table is begun: runs wait behind trials
 _LIMITS = frozenset({Status.WALL_LIMIT, Status.CPU_LIMIT, Status.MEMORY_LIMIT, Status.OUTPUT_LIMIT})
 
@@ -50,7 +49,8 @@ def work_on(trial_uid: str, in_jail: InJail) -> None:
     if held is None:
         return
     try:
-        leases.finish(held, to_json(_tried(held.trial, in_jail, Pulse(held))))
+        heart = Heart(lambda: None if leases.keep(held) else Failure.INTERRUPTED)
+        leases.finish(held, to_json(_tried(held.trial, in_jail, heart)))
     except Stopped:
         leases.give_back(held)
     except NoSandbox as error:
@@ -64,32 +64,15 @@ def work_on(trial_uid: str, in_jail: InJail) -> None:
         leases.fail(held, TrialFailure.NOT_COMPUTED)
 
 
-class Pulse:
-    """Asked by the pool every quarter of a second; renews the lease about once a second."""
-
-    def __init__(self, held: Held) -> None:
-        self._held, self._next, self._on = held, 0.0, True
-        self._latest = time.monotonic() + BEGIN_SECONDS
-
-    @property
-    def late(self) -> bool:
-        return time.monotonic() > self._latest
-
-    def __call__(self) -> bool:
-        if self._on and time.monotonic() >= self._next:
-            self._next = time.monotonic() + KEEP_SECONDS
-            self._on = leases.keep(self._held)
-        return self._on
-
-
-def _tried(trial: Trial, in_jail: InJail, pulse: Pulse) -> list[Tried]:
+def _tried(trial: Trial, in_jail: InJail, heart: Heart) -> list[Tried]:
     terms, found = trial.terms, []
+    latest = time.monotonic() + BEGIN_SECONDS
     for ref in trial.refs:
         dataset = terms.dataset(ref.table)
         assert dataset is not None  # the extracts were chosen by these terms
         dimensions = tables_of(dataset, terms)
         tables = [
-            _table(ref, dataset, by, lane, terms, in_jail, pulse)
+            _table(ref, dataset, by, lane, terms, in_jail, heart, latest)
             for lane in (Lane.TABLE, Lane.PERTURBED)
             for by in dimensions
             if measures_in(dataset, lane)
@@ -105,15 +88,16 @@ def _table(
     lane: Lane,
     terms: Terms,
     in_jail: InJail,
-    pulse: Pulse,
+    heart: Heart,
+    latest: float,
 ) -> Table:
     query = question(dataset, by, measures_in(dataset, lane), terms)
     cells = possible_cells(query, terms)
-    if pulse.late:
+    if time.monotonic() > latest:
         return Table(by, cells, lane, problem="limit")
     with plain([ref], generate(query, terms)) as source:
-        outcome = in_jail(source, pulse)
-    if outcome.status in (Status.CANCELLED, Status.SANDBOX_LOST) or not pulse():
+        outcome = in_jail(source, heart)
+    if outcome.status in (Status.CANCELLED, Status.SANDBOX_LOST) or not heart():
         raise Stopped
     if outcome.status in _LIMITS:
         return Table(by, cells, lane, problem="limit")
